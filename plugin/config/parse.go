@@ -1,0 +1,91 @@
+package config
+
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+)
+
+// Problem is one thing that is wrong with a configuration.
+type Problem struct {
+	Path  string // of the key, such as sink.batch.max_bytes
+	Rule  string // what must hold
+	Found string // the value found, shortened
+}
+
+func (p Problem) String() string {
+	if p.Found == "" {
+		return p.Path + ": " + p.Rule
+	}
+	return p.Path + ": " + p.Rule + "; found " + p.Found
+}
+
+// Problems is every thing that is wrong, in the order of the input.
+type Problems []Problem
+
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i := range p {
+		lines[i] = p[i].String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Parse reads a configuration. Nothing at all means `{}`. The error, if any, is
+// of type [Problems] and the value is then of no use.
+func Parse(data []byte) (Config, error) {
+	c := Default()
+	r := &reader{}
+	switch text := strings.TrimSpace(string(data)); {
+	case text == "":
+	case !gjson.Valid(text):
+		r.report("configuration", "must be valid JSON", shorten(text))
+	default:
+		spec(&c).read(r, "", gjson.Parse(text))
+		across(&c, r.report)
+	}
+	if len(r.problems) > 0 {
+		return Config{}, r.problems
+	}
+	complete(&c)
+	return c, nil
+}
+
+type reader struct{ problems Problems }
+
+func (r *reader) report(path, rule, found string) {
+	r.problems = append(r.problems, Problem{path, rule, found})
+}
+
+// refuse reports a value that breaks its rule. Values below a sink's headers
+// are credentials, and never shown.
+func (r *reader) refuse(path, rule string, v gjson.Result) {
+	found := shorten(v.Raw)
+	if strings.HasPrefix(path, "sink.headers") {
+		found = ""
+	}
+	r.report(path, "must be "+rule, found)
+}
+
+const maxShown = 60
+
+func shorten(raw string) string {
+	raw = strings.ToValidUTF8(strings.Join(strings.Fields(raw), " "), "\uFFFD")
+	if len(raw) <= maxShown {
+		return raw
+	}
+	return strings.ToValidUTF8(raw[:maxShown], "") + "…"
+}
+
+func list(words []string) string { return strings.Join(words, ", ") }
+
+func quote(s string) string { return shorten(`"` + s + `"`) }
+
+func contains(words []string, word string) bool {
+	for _, w := range words {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,108 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+)
+
+// textRule is what a text must be. The words complete "must be …", pattern is
+// the same for JSON Schema (an ECMA-262 regular expression).
+type textRule struct {
+	words   string
+	pattern string
+	ok      func(string) bool
+}
+
+var (
+	anyText = textRule{"a text that is not empty", `^[^\u0000-\u001f]+$`, func(s string) bool { return s != "" && !hasControl(s) }}
+
+	aPath = textRule{`a path that begins with "/"`, `^/[^\u0000-\u0020]*$`, func(s string) bool {
+		return strings.HasPrefix(s, "/") && !hasControl(s) && !strings.Contains(s, " ")
+	}}
+
+	// RFC 9110, 5.1, in the lower case that HTTP/2 and Envoy use.
+	aHeaderName = textRule{"a header name in lower case", `^[a-z0-9!#$%&'*+.^_|~` + "`" + `-]+$`, func(s string) bool {
+		for i := range len(s) {
+			c := s[i]
+			if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("!#$%&'*+.^_|~`-", c) >= 0) {
+				return false
+			}
+		}
+		return s != ""
+	}}
+
+	aTemplate = textRule{`a path template such as "/users/{id}" or "/files/{path...}"`, `^(/([^{}/\u0000-\u0020]*|\{[A-Za-z0-9_]+\}))+$|^(/([^{}/\u0000-\u0020]*|\{[A-Za-z0-9_]+\}))*/\{[A-Za-z0-9_]+\.\.\.\}$`, isTemplate}
+)
+
+func oneOf(words []string) textRule {
+	return textRule{"one of " + list(words), "^(" + strings.Join(words, "|") + ")$", func(s string) bool { return contains(words, s) }}
+}
+
+func hasControl(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 }) >= 0
+}
+
+func isTemplate(s string) bool {
+	if !aPath.ok(s) {
+		return false
+	}
+	segments := strings.Split(s[1:], "/")
+	for i, segment := range segments {
+		name, variable := strings.CutPrefix(segment, "{")
+		if !variable {
+			if strings.ContainsAny(segment, "{}") {
+				return false
+			}
+			continue
+		}
+		name, closed := strings.CutSuffix(name, "}")
+		if i == len(segments)-1 {
+			name = strings.TrimSuffix(name, "...")
+		}
+		if !closed || !isName(name) {
+			return false
+		}
+	}
+	return true
+}
+
+func isName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+var units = []struct {
+	name  string
+	bytes int
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
+
+// parseSize reads a size such as "256KiB" in bytes.
+func parseSize(s string) (int, bool) {
+	for _, unit := range units {
+		digits, found := strings.CutSuffix(s, unit.name)
+		if !found {
+			continue
+		}
+		n, err := strconv.ParseUint(digits, 10, 31)
+		if err != nil || int64(n)*int64(unit.bytes) > 1<<30 {
+			return 0, false
+		}
+		return int(n) * unit.bytes, true
+	}
+	return 0, false
+}
+
+// sizeText is the shortest way to write a size.
+func sizeText(n int) string {
+	for _, unit := range units {
+		if n >= unit.bytes && n%unit.bytes == 0 {
+			return strconv.Itoa(n/unit.bytes) + unit.name
+		}
+	}
+	return "0B"
+}

@@ -1,0 +1,139 @@
+package encode
+
+import (
+	"net"
+	"strings"
+
+	"github.com/routelens/routelens/plugin/record"
+)
+
+// writer takes a record's fields one by one, in a dialect's own form.
+type writer interface {
+	text(key, value string)
+	integer(key string, n int64)
+	seconds(key string, ns int64)
+	number(key string, f float64)
+	list(prefix string, f record.Field)
+}
+
+// fields gives every field of a record but its time, severity and message to w:
+// the one list of what a record holds. Names are OpenTelemetry's where it has
+// one; Envoy's own facts stand under "envoy.".
+func fields(w writer, r *record.Record, scratch []byte) {
+	if t := r.Trace; t.Present {
+		w.text("trace_id", t.TraceID)
+		w.text("span_id", t.SpanID)
+		w.text("trace_flags", string([]byte{hexDigits[t.Flags>>4], hexDigits[t.Flags&15]}))
+	}
+	if record.KnownMethod(r.Method) {
+		w.text("http.request.method", r.Method)
+	} else if r.Method != "" {
+		w.text("http.request.method", record.OtherMethod)
+		w.text("http.request.method_original", r.Method)
+	}
+	some(w, "url.scheme", r.Scheme)
+	some(w, "url.path", r.Path)
+	some(w, "url.query", r.Query)
+	hostPort(w, "server.address", "server.port", r.Host)
+	w.text("http.route", r.Route)
+	w.integer("http.response.status_code", r.Status)
+	known(w, "http.request.body.size", r.RequestBody)
+	known(w, "http.response.body.size", r.ResponseBody)
+	known(w, "http.request.size", r.RequestTotal)
+	known(w, "http.response.size", r.ResponseTotal)
+	w.seconds("http.server.request.duration", r.Duration)
+	protocol(w, r.Protocol)
+	hostPort(w, "client.address", "client.port", r.Client)
+	some(w, "tls.protocol.version", strings.TrimPrefix(r.TLSVersion, "TLSv"))
+	some(w, "tls.client.subject", r.TLSSubject)
+	if r.GRPC >= 0 {
+		w.text("rpc.system", "grpc")
+		w.integer("rpc.grpc.status_code", r.GRPC)
+	}
+	some(w, "envoy.request_id", r.RequestID)
+	some(w, "envoy.cluster", r.Cluster)
+	some(w, "envoy.virtual_host", r.VirtualHost)
+	if flags := record.AppendFlags(scratch[:0], r.Flags); len(flags) > 0 {
+		w.text("envoy.response_flags", string(flags))
+	}
+	some(w, "envoy.response_code_details", r.CodeDetails)
+	some(w, "envoy.termination_details", r.Termination)
+	some(w, "envoy.upstream_address", r.Upstream)
+	known(w, "envoy.upstream_attempts", r.Attempts)
+	some(w, "envoy.upstream_transport_failure", r.TransportFailure)
+	if r.FirstByte >= 0 {
+		w.seconds("envoy.time_to_first_byte", r.FirstByte)
+	}
+	w.text("sampling.reason", r.Sampled)
+	w.number("sampling.weight", r.Weight)
+	lists(w, "http.request.header.", r.RequestHeaders)
+	lists(w, "http.response.header.", r.ResponseHeaders)
+	lists(w, "http.request.trailer.", r.RequestTrailers)
+	lists(w, "http.response.trailer.", r.RespTrailers)
+}
+
+func some(w writer, key, value string) {
+	if value != "" {
+		w.text(key, value)
+	}
+}
+
+func known(w writer, key string, n int64) {
+	if n >= 0 {
+		w.integer(key, n)
+	}
+}
+
+func lists(w writer, prefix string, fields []record.Field) {
+	for _, f := range fields {
+		w.list(prefix, f)
+	}
+}
+
+// hostPort parts an address from its port; what has none is all address.
+func hostPort(w writer, address, port, value string) {
+	if value == "" {
+		return
+	}
+	host, number, err := net.SplitHostPort(value)
+	if err != nil {
+		w.text(address, value)
+		return
+	}
+	some(w, address, host)
+	if n, ok := digits(number); ok {
+		w.integer(port, n)
+	}
+}
+
+func digits(s string) (n int64, ok bool) {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' || i > 5 {
+			return 0, false
+		}
+		n = n*10 + int64(s[i]-'0')
+	}
+	return n, s != ""
+}
+
+// protocol parts Envoy's "HTTP/1.1" into OpenTelemetry's name and version.
+func protocol(w writer, p string) {
+	name, version, _ := strings.Cut(p, "/")
+	if name != "HTTP" {
+		some(w, "network.protocol.name", p)
+		return
+	}
+	w.text("network.protocol.name", "http")
+	some(w, "network.protocol.version", version)
+}
+
+// appendMessage appends the record in words: method, path, status, time.
+func appendMessage(dst []byte, r *record.Record) []byte {
+	dst = append(dst, r.Method...)
+	dst = append(append(dst, ' '), r.Path...)
+	dst = append(dst, ' ')
+	dst = appendCount(dst, r.Status)
+	dst = append(dst, ' ')
+	dst = appendCount(dst, r.Duration/1e6)
+	return append(dst, "ms"...)
+}

@@ -1,0 +1,172 @@
+package metrics
+
+import (
+	"strconv"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/routelens/routelens/plugin/record"
+)
+
+// Kinds of stat, as the host numbers them.
+type Stats interface {
+	Define(kind Kind, name string) (id uint32)
+	Increment(id uint32, n uint64)
+	Record(id uint32, v uint64)
+}
+
+// Exchanges counts and times exchanges by their labels. Requests are added up
+// here and given to the proxy on [Exchanges.Flush]; histograms take each value.
+type Exchanges struct {
+	stats    Stats
+	labels   []string
+	admit    func(labels string) bool
+	series   map[string]*series
+	dirty    []*series
+	other    *series // of what is beyond the budget
+	overflow uint32
+	absorbed uint64
+	key      []byte // reused
+}
+
+type series struct {
+	requests                    uint32
+	pending                     uint64
+	duration, request, response uint32
+}
+
+// NewExchanges prepares metrics with the given labels, of [ExchangeLabels].
+func NewExchanges(stats Stats, labels []string, admit func(labels string) bool) *Exchanges {
+	return &Exchanges{
+		stats: stats, labels: labels, admit: admit,
+		series:   map[string]*series{},
+		overflow: stats.Define(Counter, SeriesOverflow),
+	}
+}
+
+// Observe takes an exchange in.
+func (x *Exchanges) Observe(r *record.Record) {
+	s := x.find(r)
+	if s.pending == 0 {
+		x.dirty = append(x.dirty, s)
+	}
+	s.pending++
+	x.stats.Record(s.duration, uint64(r.Duration)/1e6)
+	if r.RequestBody >= 0 {
+		x.stats.Record(s.request, uint64(r.RequestBody))
+	}
+	if r.ResponseBody >= 0 {
+		x.stats.Record(s.response, uint64(r.ResponseBody))
+	}
+}
+
+// Flush gives the proxy what was added up.
+func (x *Exchanges) Flush() {
+	for _, s := range x.dirty {
+		x.stats.Increment(s.requests, s.pending)
+		s.pending = 0
+	}
+	x.dirty = x.dirty[:0]
+	if x.absorbed > 0 {
+		x.stats.Increment(x.overflow, x.absorbed)
+		x.absorbed = 0
+	}
+}
+
+func (x *Exchanges) find(r *record.Record) *series {
+	x.key = x.key[:0]
+	for _, label := range x.labels {
+		x.key = append(append(x.key, label...), "=.="...)
+		x.key = append(appendLabel(x.key, label, r), ";.;"...)
+	}
+	if s, ok := x.series[unsafe.String(unsafe.SliceData(x.key), len(x.key))]; ok {
+		if s == x.other {
+			x.absorbed++
+		}
+		return s
+	}
+	labels := string(x.key)
+	s := x.other
+	if x.admit(labels) {
+		s = x.define(labels)
+	} else {
+		if s == nil {
+			s = x.defineOther()
+		}
+		x.absorbed++
+	}
+	if len(x.series) < maxKnown {
+		x.series[labels] = s
+	}
+	return s
+}
+
+// maxKnown bounds the memory spent on label sets that were not admitted.
+const maxKnown = 100_000
+
+func (x *Exchanges) define(labels string) *series {
+	return &series{
+		requests: x.stats.Define(Counter, labels+Requests),
+		duration: x.stats.Define(Histogram, labels+Duration),
+		request:  x.stats.Define(Histogram, labels+RequestSize),
+		response: x.stats.Define(Histogram, labels+ResponseSize),
+	}
+}
+
+func (x *Exchanges) defineOther() *series {
+	labels := ""
+	for _, label := range x.labels {
+		labels += Label(label, "other")
+	}
+	x.other = x.define(labels)
+	return x.other
+}
+
+// Label writes a label into a stat's name, as Envoy's stats_tags and Istio's
+// extraStatTags take it out again. The value must be a plain word.
+func Label(name, value string) string { return name + "=.=" + value + ";.;" }
+
+func appendLabel(dst []byte, label string, r *record.Record) []byte {
+	switch label {
+	case LabelRoute:
+		return appendValue(dst, r.Route)
+	case LabelMethod:
+		if !record.KnownMethod(r.Method) {
+			return append(dst, record.OtherMethod...)
+		}
+		return append(dst, r.Method...)
+	case LabelCode:
+		return strconv.AppendInt(dst, r.Status, 10)
+	case LabelCluster:
+		return appendValue(dst, r.Cluster)
+	case LabelVirtualHost:
+		return appendValue(dst, r.VirtualHost)
+	case LabelGRPC:
+		if r.GRPC < 0 {
+			return append(dst, '-')
+		}
+		return strconv.AppendInt(dst, min(r.GRPC, 17), 10) // 17 and above are no codes
+	}
+	return append(dst, '-')
+}
+
+// maxLabel caps a label's value, in bytes.
+const maxLabel = 200
+
+// appendValue appends a label's value without what would end it early or break
+// the text form of the stats. An absent one is "-", as in Envoy's logs.
+func appendValue(dst []byte, value string) []byte {
+	if value == "" {
+		return append(dst, '-')
+	}
+	if len(value) > maxLabel {
+		value = value[:maxLabel]
+	}
+	for _, c := range value {
+		if c < ' ' || c == ';' || c == '=' || c == 0x7f || c == utf8.RuneError {
+			c = '_'
+		}
+		dst = utf8.AppendRune(dst, c)
+	}
+	return dst
+}

@@ -1,0 +1,91 @@
+// Package record is one exchange, as a value: what capture fills in and encode
+// writes out. It says nothing of where it came from or goes to.
+package record
+
+// Record is one HTTP exchange. Texts view memory that lives only as long as the
+// callback that filled them: encode before returning to the proxy.
+//
+// A text that is empty, a list that is nil and a number that is [Unknown] were
+// not there: a local reply has no upstream, a reset no response.
+type Record struct {
+	Start     int64 // Unix time in ns
+	Duration  int64 // ns, to the end of the exchange
+	FirstByte int64 // ns, from request sent upstream to first byte back, or Unknown
+
+	Method, Scheme, Host, Path, Query, Protocol string
+
+	Route, Cluster, VirtualHost string
+
+	Status int64 // 0: no response was begun
+	GRPC   int64 // gRPC status, or Unknown
+
+	RequestBody, ResponseBody, RequestTotal, ResponseTotal int64 // bytes, or Unknown
+
+	Flags       int64 // Envoy's response flags, as bits
+	CodeDetails string
+	Termination string
+
+	Upstream         string // address with port
+	Attempts         int64  // or Unknown
+	TransportFailure string
+
+	Client     string // address with port
+	TLSVersion string
+	TLSSubject string // of the client's certificate
+
+	RequestID       string
+	Trace           Trace
+	RequestHeaders  []Field
+	ResponseHeaders []Field
+	RequestTrailers []Field
+	RespTrailers    []Field
+
+	Sampled string  // why the record was kept
+	Weight  float64 // how many exchanges it stands for
+}
+
+// Unknown is the value of a number that was not there.
+const Unknown = -1
+
+// Field is a header field with all its values, in their order.
+type Field struct {
+	Name   string
+	Values []string
+}
+
+// Failed tells whether the server is at fault: no response, 5xx, or a gRPC
+// status that OpenTelemetry counts as a server's error.
+func (r *Record) Failed() bool {
+	if r.Status == 0 || r.Status >= 500 {
+		return true
+	}
+	switch r.GRPC {
+	case 2, 4, 12, 13, 14, 15: // UNKNOWN DEADLINE_EXCEEDED UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS
+		return true
+	}
+	return false
+}
+
+// Severity is OpenTelemetry's word for how bad the exchange went.
+func (r *Record) Severity() string {
+	switch {
+	case r.Failed():
+		return "ERROR"
+	case r.Status >= 400 || r.GRPC > 0:
+		return "WARN"
+	}
+	return "INFO"
+}
+
+// KnownMethod tells whether a method is one of RFC 9110 or RFC 5789; others are
+// [OtherMethod] in every label, so that a client cannot make up values.
+func KnownMethod(m string) bool {
+	switch m {
+	case "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE":
+		return true
+	}
+	return false
+}
+
+// OtherMethod is OpenTelemetry's name for every other method.
+const OtherMethod = "_OTHER"

@@ -1,0 +1,51 @@
+package redact
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/routelens/routelens/plugin/config"
+)
+
+// Query drops, keeps or masks the query string.
+type Query struct {
+	mode string
+	mask map[string]bool
+}
+
+// NewQuery prepares a Query.
+func NewQuery(c config.Query) *Query {
+	q := &Query{mode: c.Mode, mask: map[string]bool{}}
+	for _, name := range c.Mask {
+		q.mask[name] = true
+	}
+	return q
+}
+
+// Apply returns what may be recorded of a query string.
+func (q *Query) Apply(query string) string {
+	switch {
+	case query == "" || q.mode == config.QueryDrop:
+		return ""
+	case q.mode == config.QueryKeep:
+		return query
+	}
+	parameters := strings.Split(query, "&")
+	for i, parameter := range parameters {
+		// Some servers take a semicolon for a separator: what hides behind one
+		// cannot be told, and is masked with the rest.
+		name, _, _ := strings.Cut(parameter, "=")
+		if strings.Contains(parameter, ";") || q.masked(name) {
+			name, _, _ = strings.Cut(name, ";")
+			parameters[i] = name + "=" + Masked
+		}
+	}
+	return strings.Join(parameters, "&")
+}
+
+// masked compares names as a server would read them: decoded. One that cannot be
+// decoded is masked, as nobody can say what a server makes of it.
+func (q *Query) masked(name string) bool {
+	decoded, err := url.QueryUnescape(name)
+	return err != nil || q.mask[decoded]
+}
