@@ -41,7 +41,7 @@ on_path() {
 part=''
 new_part() {
 	part=$(mktemp -d "$cache/$1.part.XXXXXX")
-	trap 'chmod -R u+w "$part" 2>/dev/null; rm -rf "$part"' EXIT
+	trap 'if [ -d "$part" ]; then chmod -R u+w "$part" && rm -rf "$part"; fi' EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 }
