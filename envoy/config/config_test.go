@@ -1,0 +1,154 @@
+package config
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write ../examples anew")
+
+var shop = Options{
+	Admin:    "127.0.0.1:9901",
+	Listen:   "0.0.0.0:10000",
+	Routes:   []Route{{Name: "shop", Prefix: "/", Cluster: "shop"}},
+	Clusters: []Cluster{{Name: "shop", Address: "127.0.0.1:8080"}},
+}
+
+func example(title, pluginConfig string, sink *Cluster) Options {
+	o := shop
+	o.Title = title
+	o.Plugin = &Plugin{File: "/etc/envoy/routelens.wasm", VMID: "routelens", Config: pluginConfig}
+	o.Sink = sink
+	return o
+}
+
+// examples are the files that users copy.
+var examples = map[string]Options{
+	"metrics.yaml": example(`Rate, errors and latency of every route as Envoy stats; no records.
+Look at http://127.0.0.1:9901/stats/prometheus?filter=routelens`, `
+{
+  "metrics": {"labels": ["route", "method", "response_code"]}
+}`, nil),
+
+	"victorialogs.yaml": example(`Stats of every route, and records to VictoriaLogs: one exchange in ten, every error, every slow one.`, `
+{
+  "sink": {
+    "type": "ndjson",
+    "cluster": "logs",
+    "path": "/insert/jsonline?_stream_fields=service.name,http.route&_time_field=time&_msg_field=message"
+  },
+  "resource": {"service.name": "shop"},
+  "sampling": {"rate": 0.1, "errors": 1, "slow": {"over": "500ms", "rate": 1}}
+}`, &Cluster{Name: "logs", Address: "victoria-logs:9428"}),
+
+	"loki.yaml": example(`Stats of every route, and records to Loki: one exchange in ten, every error, every slow one.`, `
+{
+  "sink": {
+    "type": "loki",
+    "cluster": "logs",
+    "path": "/loki/api/v1/push",
+    "labels": ["service.name", "severity"]
+  },
+  "resource": {"service.name": "shop"},
+  "sampling": {"rate": 0.1, "errors": 1, "slow": {"over": "500ms", "rate": 1}}
+}`, &Cluster{Name: "logs", Address: "loki:3100"}),
+}
+
+func TestExamplesAreWhatTheTemplateGives(t *testing.T) {
+	for name, options := range examples {
+		var got bytes.Buffer
+		require.NoError(t, Render(&got, options))
+		file := filepath.Join("..", "examples", name)
+		if *update {
+			require.NoError(t, os.WriteFile(file, got.Bytes(), 0o644))
+		}
+		want, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Equal(t, string(want), got.String(), "%s: go test ./config -update writes it anew", file)
+	}
+}
+
+func TestEnvoyAcceptsEveryShape(t *testing.T) {
+	dir := t.TempDir()
+	shapes := map[string]Options{"no plugin": shop}
+	for name, options := range examples {
+		shapes[name] = options
+	}
+	all := examples["victorialogs.yaml"]
+	all.StatsFlush = "1s"
+	all.Clusters = append(all.Clusters, Cluster{Name: "grpc", Address: "127.0.0.1:8081", HTTP2: true})
+	all.Routes = []Route{
+		{Name: "tunnel", Connect: true, Cluster: "shop"},
+		{Name: "a: b", Prefix: "/rewritten/", Rewrite: "/", Cluster: "grpc", Timeout: "0s"},
+		{Prefix: "/", Status: 204},
+	}
+	shapes["every option"] = all
+	all.ListenersFile = filepath.Join(dir, "listeners.yaml")
+	shapes["listeners in a file"] = all
+
+	for name, options := range shapes {
+		t.Run(name, func(t *testing.T) {
+			if options.Plugin != nil {
+				plugin := *options.Plugin
+				plugin.File = artifact(t)
+				plugin.Env = map[string]string{"REGION": "1"}
+				options.Plugin = &plugin
+			}
+			if options.ListenersFile != "" {
+				var listeners bytes.Buffer
+				require.NoError(t, RenderListeners(&listeners, options))
+				require.NoError(t, os.WriteFile(options.ListenersFile, listeners.Bytes(), 0o600))
+			}
+			validate(t, dir, options)
+		})
+	}
+}
+
+// validate fails, never skips, where there is no Envoy.
+func validate(t *testing.T, dir string, options Options) {
+	t.Helper()
+	envoy := os.Getenv("ROUTELENS_ENVOY")
+	require.NotEmpty(t, envoy, "ROUTELENS_ENVOY must be the path of an Envoy binary; make test sets it")
+	var bootstrap bytes.Buffer
+	require.NoError(t, Render(&bootstrap, options))
+	file := filepath.Join(dir, "bootstrap.yaml")
+	require.NoError(t, os.WriteFile(file, bootstrap.Bytes(), 0o600))
+	out, err := exec.CommandContext(t.Context(), envoy, "--mode", "validate", "-c", file, "-l", "warn").CombinedOutput()
+	require.NoError(t, err, "%s\n%s", out, bootstrap.String())
+}
+
+// artifact is the plugin that was built: ROUTELENS_PLUGIN, else build/routelens.wasm.
+func artifact(t *testing.T) string {
+	t.Helper()
+	file := os.Getenv("ROUTELENS_PLUGIN")
+	if file == "" {
+		file = filepath.Join("..", "..", "build", "routelens.wasm")
+	}
+	file, err := filepath.Abs(file)
+	require.NoError(t, err)
+	require.FileExists(t, file, "make plugin builds it")
+	return file
+}
+
+func TestRenderNamesTheBadAddress(t *testing.T) {
+	bad := shop
+	bad.Admin = "9901"
+	err := Render(&bytes.Buffer{}, bad)
+	require.ErrorContains(t, err, `address "9901" must be host:port`)
+}
+
+func TestPluginConfigurationArrivesAsWritten(t *testing.T) {
+	require.Equal(t, "|\n  {\n   \"a\": 1}", literal(2, "\n{\n \"a\": 1}\n"), "JSON stays readable")
+	require.Equal(t, `"{ \"a\": "`, literal(2, `{ "a": `), "what is not JSON is quoted")
+	for _, s := range []string{"", "true", "8080", "a: b", "*", "- x", "#"} {
+		require.True(t, strings.HasPrefix(scalar(s), `"`), "%q", s)
+	}
+	require.Equal(t, "/users/", scalar("/users/"))
+}
