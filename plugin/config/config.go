@@ -16,6 +16,7 @@ type Config struct {
 	Query    Query
 	Routes   Routes
 	Metrics  Metrics
+	SinkID   string // differs where sink or resource differ
 }
 
 // Attribute is a name with its value.

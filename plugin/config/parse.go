@@ -1,6 +1,8 @@
 package config
 
 import (
+	"hash/fnv"
+	"strconv"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -43,12 +45,23 @@ func Parse(data []byte) (Config, error) {
 	default:
 		spec(&c).read(r, "", gjson.Parse(text))
 		across(&c, r.report)
+		c.SinkID = fingerprint(gjson.Get(text, "sink").Raw, gjson.Get(text, "resource").Raw)
 	}
 	if len(r.problems) > 0 {
 		return Config{}, r.problems
 	}
 	complete(&c)
 	return c, nil
+}
+
+// fingerprint tells texts apart; it need not withstand an attack.
+func fingerprint(texts ...string) string {
+	h := fnv.New64a()
+	for _, t := range texts {
+		h.Write([]byte(t))
+		h.Write([]byte{0})
+	}
+	return strconv.FormatUint(h.Sum64(), 16)
 }
 
 type reader struct{ problems Problems }

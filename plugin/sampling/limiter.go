@@ -3,22 +3,18 @@ package sampling
 import (
 	"encoding/binary"
 	"time"
-)
 
-// Shared is data that all threads share, with versions.
-type Shared interface {
-	Get(key string) (value []byte, version uint32)
-	Swap(key string, value []byte, version uint32) bool
-}
+	"github.com/routelens/routelens/plugin/shared"
+)
 
 // Limiter allows so many records a second from all threads together. Each takes
 // permits from the shared store in blocks, so that most records cost no host
 // call. The limit is never passed; up to a block a thread may go unused.
 type Limiter struct {
-	shared Shared
-	key    string
-	max    int
-	block  int
+	data  shared.Data
+	key   string
+	max   int
+	block int
 
 	second  int64
 	permits int
@@ -26,8 +22,9 @@ type Limiter struct {
 }
 
 // NewLimiter makes a Limiter; max 0 allows everything.
-func NewLimiter(shared Shared, key string, max int) *Limiter {
-	return &Limiter{shared: shared, key: key, max: max, block: (max + 19) / 20}
+func NewLimiter(data shared.Data, key string, max int) *Limiter {
+	shared.Ensure(data, key, make([]byte, 16))
+	return &Limiter{data: data, key: key, max: max, block: (max + 19) / 20}
 }
 
 // Tick moves the limiter's clock. It need be no finer than a fraction of a second.
@@ -55,24 +52,22 @@ func (l *Limiter) Allow() bool {
 
 // take takes a block of this second's permits. The shared value is the second
 // and how many of its permits are gone. A thread whose clock is behind takes none.
-func (l *Limiter) take() int {
-	for range 8 {
-		value, version := l.shared.Get(l.key)
-		second, gone := l.second, 0
+func (l *Limiter) take() (n int) {
+	taken := shared.Update(l.data, l.key, func(value []byte) ([]byte, bool) {
+		var second, gone int64
 		if len(value) == 16 {
-			if s := int64(binary.LittleEndian.Uint64(value)); s >= l.second {
-				second, gone = s, int(binary.LittleEndian.Uint64(value[8:]))
-			}
+			second, gone = int64(binary.LittleEndian.Uint64(value)), int64(binary.LittleEndian.Uint64(value[8:]))
 		}
-		n := min(l.block, l.max-gone)
-		if second != l.second || n <= 0 {
-			return 0
+		if second < l.second {
+			second, gone = l.second, 0
 		}
+		n = min(l.block, l.max-int(gone))
 		next := binary.LittleEndian.AppendUint64(nil, uint64(second))
-		next = binary.LittleEndian.AppendUint64(next, uint64(gone+n))
-		if l.shared.Swap(l.key, next, version) {
-			return n
-		}
+		next = binary.LittleEndian.AppendUint64(next, uint64(gone)+uint64(n))
+		return next, second == l.second && n > 0
+	})
+	if !taken {
+		return 0
 	}
-	return 0 // too busy: the safe side of a limit
+	return n
 }

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/routelens/routelens/plugin/config"
+	"github.com/routelens/routelens/plugin/encode"
+	"github.com/routelens/routelens/plugin/export"
+	"github.com/routelens/routelens/plugin/host"
+	"github.com/routelens/routelens/plugin/metrics"
+	"github.com/routelens/routelens/plugin/queue"
+)
+
+// identity is whose queue it is, and who this context is on its roster.
+type identity struct {
+	vmID, queue string
+	self        uint64
+}
+
+// collector is this context's part in shipping: while it holds the queue's lease
+// it drains the queue into the exporter, else it only watches.
+//
+// Every context has one, on every thread. Nothing here blocks a request, but on
+// a worker it takes time from them, so contexts that serve are patient: the one
+// on Envoy's main thread, which serves nothing, comes first.
+type collector struct {
+	host     *host.Host
+	identity identity
+	queueID  uint32
+	exporter *export.Exporter
+	pipeline *metrics.Pipeline
+	roster   *queue.Roster
+	registry *queue.Registry
+
+	collecting bool
+	dry        bool // the queue was empty when last looked at
+	reported   queue.Holding
+
+	leaving bool
+	leaveBy time.Time
+
+	swept    time.Time
+	suspects map[string]time.Time // queues that nobody moves, since when
+}
+
+// How long a vacant lease is left to others.
+const (
+	idlePatience    = 0
+	servingPatience = 700 * time.Millisecond
+	leavingPatience = 1400 * time.Millisecond
+)
+
+const (
+	leaveTime   = time.Minute      // a configuration that is going stays no longer
+	sweepPeriod = time.Second      // between looks at the queues of others
+	abandonTime = 10 * time.Second // after which a quiet queue is taken for abandoned
+	maxDrain    = 2048             // frames taken at a time, so as not to hold the thread
+)
+
+func newCollector(h *host.Host, c *config.Config, id identity, pipeline *metrics.Pipeline) *collector {
+	k := &collector{
+		host: h, identity: id, pipeline: pipeline,
+		roster:   queue.NewRoster(h, rosterKey+id.queue, id.self),
+		registry: queue.NewRegistry(h, queuesKey),
+		suspects: map[string]time.Time{},
+	}
+	k.exporter = export.New(c.Sink, encode.New(c).Envelope(), k.sender(c), pipeline, rand.Float64, h.Warn)
+	k.open()
+	return k
+}
+
+// open finds the queue. Only the first context of all makes it: registering it
+// again would take its events from whoever collects.
+func (k *collector) open() bool {
+	id, ok := k.host.Resolve(k.identity.vmID, k.identity.queue)
+	if !ok {
+		id, ok = k.host.Register(k.identity.queue)
+	}
+	k.queueID = id
+	return ok
+}
+
+func (k *collector) enqueue(frame []byte) bool {
+	return k.host.Enqueue(k.queueID, frame) || k.open() && k.host.Enqueue(k.queueID, frame)
+}
+
+// sender makes the requests to the sink.
+func (k *collector) sender(c *config.Config) export.Send {
+	headers := [][2]string{
+		{":method", "POST"}, {":path", c.Sink.Path}, {":authority", c.Sink.Authority},
+		{"content-type", encode.New(c).Envelope().ContentType},
+	}
+	for _, a := range c.Sink.Headers {
+		headers = append(headers, [2]string{a.Name, a.Value})
+	}
+	return func(body []byte, answer func(export.Response, time.Time)) error {
+		request := host.Request{Cluster: c.Sink.Cluster, Headers: headers, Body: body, Timeout: c.Sink.Timeout}
+		return k.host.Call(request, func(r host.Response) {
+			now := time.Now()
+			answer(export.Response(r), now)
+			k.step(now)
+		})
+	}
+}
+
+// tick renews or takes the lease and moves the exporter. It answers true when a
+// collector that is leaving is done.
+func (k *collector) tick(now time.Time, serving bool) (finished bool) {
+	standing := k.roster.Tick(now, k.exporter.Holding(), k.patience(serving))
+	if standing.Struck {
+		k.exporter.Forget()
+	}
+	k.settle(standing.Orphans)
+	k.collecting = standing.Collecting
+	if standing.Won {
+		k.pipeline.CollectorChanged()
+		k.registry.Add(k.identity.queue)
+		if id, ok := k.host.Register(k.identity.queue); ok {
+			k.queueID = id
+		}
+	}
+	k.step(now)
+	if k.collecting && now.Sub(k.swept) >= sweepPeriod {
+		k.swept = now
+		k.sweep(now)
+	}
+	return k.leaving && k.finished(now, standing)
+}
+
+func (k *collector) patience(serving bool) time.Duration {
+	switch {
+	case k.leaving:
+		return leavingPatience
+	case serving:
+		return servingPatience
+	}
+	return idlePatience
+}
+
+// settle accounts for what contexts held that are no more.
+func (k *collector) settle(orphans []queue.Holding) {
+	for _, held := range orphans {
+		k.pipeline.Unconfirmed(int(held.InFlight))
+		k.pipeline.Dropped(metrics.CollectorLost, int(held.Waiting))
+	}
+}
+
+// step moves records on: from the queue to the sink, or, where another collects,
+// back to the queue.
+func (k *collector) step(now time.Time) {
+	if k.collecting {
+		k.drain(now)
+		k.exporter.Pump(now, k.leaving)
+	} else {
+		k.exporter.GiveBack(k.enqueue)
+	}
+	holds := k.exporter.Holding()
+	if holds == k.reported {
+		return
+	}
+	k.reported = holds
+	k.roster.Report(now, holds, !k.collecting)
+	if k.collecting {
+		k.pipeline.Waiting(k.exporter.Bytes(), int(holds.Waiting+holds.InFlight))
+	}
+}
+
+func (k *collector) drain(now time.Time) {
+	for range maxDrain {
+		item, ok := k.host.Dequeue(k.queueID)
+		if k.dry = !ok; k.dry {
+			return
+		}
+		if frame, ok := queue.Parse(item); ok {
+			k.exporter.Add(frame, now)
+		} else {
+			k.host.Warn("something else wrote to the queue " + k.identity.queue)
+		}
+	}
+}
+
+// leave hands over: what is unsent goes back on the queue, the lease is free,
+// and only answers are still awaited. It answers true where nothing is left to
+// wait for.
+func (k *collector) leave(now time.Time) (finished bool) {
+	k.leaving, k.leaveBy = true, now.Add(leaveTime)
+	k.collecting = false
+	k.exporter.GiveBack(k.enqueue)
+	k.reported = k.exporter.Holding()
+	k.roster.Report(now, k.reported, true)
+	return k.reported == (queue.Holding{}) && k.roster.Live(now)
+}
+
+// finished tells whether a leaving collector may go: it holds nothing, and
+// someone else collects or there is nothing left to collect.
+func (k *collector) finished(now time.Time, s queue.Standing) bool {
+	empty := k.exporter.Holding() == (queue.Holding{})
+	switch {
+	case empty && !k.collecting && !s.Vacant:
+		return true
+	case empty && k.collecting && k.dry, now.After(k.leaveBy):
+		k.collecting = false
+		k.exporter.GiveBack(k.enqueue)
+		k.roster.Report(now, k.exporter.Holding(), true)
+		return true
+	}
+	return false
+}
+
+// sweep looks for queues whose configuration went, with its VMs, before they
+// were dry. Their records are in the dialect of a sink that is configured no
+// more: they are dropped, and counted.
+func (k *collector) sweep(now time.Time) {
+	for _, name := range k.registry.Names() {
+		if name == k.identity.queue || !queue.Quiet(k.host, rosterKey+name, now, abandonTime) {
+			delete(k.suspects, name)
+			continue
+		}
+		if _, known := k.suspects[name]; !known {
+			k.suspects[name] = now
+		}
+		if now.Sub(k.suspects[name]) < abandonTime {
+			continue
+		}
+		delete(k.suspects, name)
+		k.registry.Remove(name)
+		k.settle(queue.Strike(k.host, rosterKey+name))
+		k.empty(name)
+	}
+}
+
+func (k *collector) empty(name string) {
+	id, ok := k.host.Resolve(k.identity.vmID, name)
+	for ok {
+		var item []byte
+		if item, ok = k.host.Dequeue(id); ok {
+			if frame, good := queue.Parse(item); good {
+				k.pipeline.Dropped(metrics.SinkRemoved, frame.Count)
+			}
+		}
+	}
+}

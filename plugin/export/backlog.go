@@ -1,0 +1,90 @@
+package export
+
+import (
+	"time"
+
+	"github.com/routelens/routelens/plugin/queue"
+)
+
+// item is a frame that waits.
+type item struct {
+	frame   queue.Frame
+	arrived time.Time
+	tried   time.Time // first; zero: never
+}
+
+func (i item) size() int { return len(i.frame.Bytes()) }
+
+// backlog is what waits for the sink: a list for each class, oldest first.
+type backlog struct {
+	lists   [queue.Classes][]item
+	bytes   int
+	records int
+}
+
+func (b *backlog) push(i item) {
+	b.lists[i.frame.Class] = append(b.lists[i.frame.Class], i)
+	b.count(i, 1)
+}
+
+// putBack returns items to the front, in the order in which they were taken.
+func (b *backlog) putBack(items []item) {
+	for class := range b.lists {
+		var front []item
+		for _, i := range items {
+			if int(i.frame.Class) == class {
+				front = append(front, i)
+				b.count(i, 1)
+			}
+		}
+		if front != nil {
+			b.lists[class] = append(front, b.lists[class]...)
+		}
+	}
+}
+
+// pop takes the oldest item of a class.
+func (b *backlog) pop(class int) item {
+	i := b.lists[class][0]
+	b.lists[class][0] = item{} // let its memory go
+	b.lists[class] = b.lists[class][1:]
+	b.count(i, -1)
+	return i
+}
+
+func (b *backlog) count(i item, sign int) {
+	b.bytes += sign * i.size()
+	b.records += sign * i.frame.Count
+}
+
+// shed drops items until at most room bytes are left, the least precious class
+// first and the oldest first in each, and tells how many records went.
+func (b *backlog) shed(room int) (records int) {
+	for class := range b.lists {
+		for b.bytes > room && len(b.lists[class]) > 0 {
+			records += b.pop(class).frame.Count
+		}
+	}
+	return records
+}
+
+// expire drops items that were first tried before a time.
+func (b *backlog) expire(before time.Time) (records int) {
+	for class, list := range b.lists {
+		for len(list) > 0 && !list[0].tried.IsZero() && list[0].tried.Before(before) {
+			records += b.pop(class).frame.Count
+			list = b.lists[class]
+		}
+	}
+	return records
+}
+
+// oldest tells when the item that has waited longest arrived.
+func (b *backlog) oldest() (t time.Time, any bool) {
+	for _, list := range b.lists {
+		if len(list) > 0 && (!any || list[0].arrived.Before(t)) {
+			t, any = list[0].arrived, true
+		}
+	}
+	return t, any
+}

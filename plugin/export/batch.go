@@ -1,0 +1,100 @@
+package export
+
+import (
+	"github.com/routelens/routelens/plugin/encode"
+)
+
+// batch is the frames of one request.
+type batch []item
+
+// next takes a batch off the backlog, the precious first. A batch's first frame
+// is always taken, so that one frame larger than a batch cannot block the rest.
+func (b *backlog) next(maxBytes, maxRecords int) batch {
+	var taken batch
+	bytes, records := 0, 0
+	for class := len(b.lists) - 1; class >= 0; class-- {
+		for len(b.lists[class]) > 0 {
+			i := b.lists[class][0]
+			if len(taken) > 0 && (bytes+i.size() > maxBytes || records+i.frame.Count > maxRecords) {
+				return taken
+			}
+			bytes, records = bytes+i.size(), records+i.frame.Count
+			taken = append(taken, b.pop(class))
+		}
+	}
+	return taken
+}
+
+func (b batch) records() (n int) {
+	for _, i := range b {
+		n += i.frame.Count
+	}
+	return n
+}
+
+func (b batch) bytes() (n int) {
+	for _, i := range b {
+		n += i.size()
+	}
+	return n
+}
+
+// appendBody appends a request's body: the records, joined as the dialect wants.
+func (b batch) appendBody(dst []byte, e *encode.Envelope) []byte {
+	dst = append(dst, e.Open...)
+	if e.GroupOpen == "" {
+		first := true
+		b.each(func(_, record []byte) {
+			dst = between(dst, e.Between, &first)
+			dst = append(dst, record...)
+		})
+		return append(dst, e.Close...)
+	}
+	firstGroup := true
+	for _, g := range b.groups() {
+		dst = between(dst, e.Separator, &firstGroup)
+		dst = append(append(append(dst, e.GroupOpen...), g.key...), e.GroupMid...)
+		first := true
+		for _, record := range g.records {
+			dst = between(dst, e.Between, &first)
+			dst = append(dst, record...)
+		}
+		dst = append(dst, e.GroupClose...)
+	}
+	return append(dst, e.Close...)
+}
+
+type group struct {
+	key     []byte
+	records [][]byte
+}
+
+// groups gathers the records by key, in the order of first appearance.
+func (b batch) groups() []group {
+	var groups []group
+	index := map[string]int{}
+	b.each(func(key, record []byte) {
+		at, ok := index[string(key)]
+		if !ok {
+			at = len(groups)
+			index[string(key)] = at
+			groups = append(groups, group{key: key})
+		}
+		groups[at].records = append(groups[at].records, record)
+	})
+	return groups
+}
+
+func (b batch) each(visit func(key, record []byte)) {
+	for _, i := range b {
+		i.frame.Each(visit)
+	}
+}
+
+func between(dst []byte, separator string, first *bool) []byte {
+	if *first {
+		*first = false
+		return dst
+	}
+	return append(dst, separator...)
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/routelens/routelens/plugin/config"
+	"github.com/routelens/routelens/plugin/host"
+	"github.com/routelens/routelens/plugin/metrics"
+	"github.com/routelens/routelens/plugin/record"
+	"github.com/routelens/routelens/plugin/sampling"
+)
+
+// Keys of shared data. Without a vm_id, as in Istio, they are common to every
+// plugin of the process: hence the prefix.
+const (
+	seriesKey = "routelens.series"
+	routesKey = "routelens.routes"
+	queuesKey = "routelens.queues"
+	limitKey  = "routelens.limit/"
+	rosterKey = "routelens.roster/"
+	queueName = "routelens/"
+)
+
+// plugin is one configuration on one thread. Every thread has a worker, which
+// makes records, and may be the one whose collector ships them.
+type plugin struct {
+	host      *host.Host
+	worker    *worker
+	collector *collector // nil without a sink
+}
+
+func (p *plugin) Start(configuration []byte) error {
+	c, err := config.Parse(configuration)
+	if err != nil {
+		return err
+	}
+	pipeline := metrics.NewPipeline(p.host, sampling.Names())
+	p.worker = newWorker(p.host, &c, pipeline)
+	if c.Sink.Enabled() {
+		p.collector = newCollector(p.host, &c, p.identity(c.SinkID), pipeline)
+		p.worker.ship(&c, p.collector.enqueue)
+	}
+	return nil
+}
+
+// identity names the queue: by the plugin, as vm_id may be shared with others,
+// and by the sink, as records are already in its dialect.
+func (p *plugin) identity(sinkID string) identity {
+	name, _ := p.host.Property([]string{"plugin_name"})
+	vmID, _ := p.host.Property([]string{"plugin_vm_id"})
+	return identity{vmID: string(vmID), queue: queueName + clean(string(name)) + "/" + sinkID, self: rand.Uint64()}
+}
+
+// clean keeps a name on one line of the registry of queues.
+func clean(name string) string {
+	b := []byte(name)
+	for i, c := range b {
+		if c <= ' ' {
+			b[i] = '_'
+		}
+	}
+	return string(b)
+}
+
+func (p *plugin) Tick(now time.Time) {
+	p.worker.tick(now)
+	if p.collector != nil && p.collector.tick(now, p.worker.served) {
+		p.host.Finished()
+	}
+}
+
+func (p *plugin) QueueReady(now time.Time) {
+	if p.collector != nil {
+		p.collector.step(now)
+	}
+}
+
+func (p *plugin) Done(now time.Time) bool {
+	if p.worker == nil { // never started
+		return true
+	}
+	p.worker.flush()
+	return p.collector == nil || p.collector.leave(now)
+}
+
+func (p *plugin) NewStream() host.Stream { return &stream{worker: p.worker} }
+
+// stream is one exchange on its way: all it keeps is what is gone at its end.
+type stream struct {
+	worker   *worker
+	trailers []record.Field
+}
+
+func (s *stream) RequestTrailers() { s.trailers = s.worker.capture.Trailers() }
+func (s *stream) End()             { s.worker.end(s.trailers) }

@@ -1,0 +1,137 @@
+// Package queue carries finished records from the workers to whoever collects
+// them, over a proxy-wasm shared queue, and settles who collects.
+package queue
+
+import (
+	"encoding/binary"
+
+	"github.com/routelens/routelens/plugin/record"
+)
+
+// A frame is one item on the shared queue: a few KiB of finished records.
+//
+//	magic "RLF1" | class u8 | count u32 | { keySize u16 | size u32 | key | record } × count
+//
+// Numbers are little-endian. Other plugins may share the queue's name space, so
+// nothing is taken on trust: see [Parse].
+const (
+	magic      = "RLF1"
+	headerSize = len(magic) + 1 + 4
+	entrySize  = 2 + 4
+)
+
+// Class says how precious a frame's records are.
+type Class uint8
+
+// The classes, from the first to go.
+const (
+	Ordinary Class = iota
+	Important
+	Classes
+)
+
+// FrameSize is the size at which a frame is full, in bytes. A record that is
+// larger has a frame to itself.
+const FrameSize = 16 << 10
+
+// Builder gathers records of one class into a frame.
+type Builder struct {
+	class Class
+	frame []byte
+	count int
+	entry int // where the last entry begins
+}
+
+// NewBuilder makes an empty Builder.
+func NewBuilder(class Class) *Builder {
+	b := &Builder{class: class, frame: make([]byte, 0, FrameSize+FrameSize/4)}
+	b.Reset()
+	return b
+}
+
+// Reset empties the builder; what Frame returned is overwritten later.
+func (b *Builder) Reset() {
+	if cap(b.frame) > 4*FrameSize {
+		b.frame = make([]byte, 0, FrameSize+FrameSize/4)
+	}
+	b.frame = append(append(b.frame[:0], magic...), byte(b.class), 0, 0, 0, 0)
+	b.count = 0
+}
+
+// Encoder writes a record's key and the record itself.
+type Encoder interface {
+	AppendKey(dst []byte, r *record.Record) []byte
+	Append(dst []byte, r *record.Record) []byte
+}
+
+// Add appends one record and tells the size of it with its key.
+func (b *Builder) Add(e Encoder, r *record.Record) (size int) {
+	var room [entrySize]byte
+	b.entry = len(b.frame)
+	begin := b.entry + entrySize
+	b.frame = e.AppendKey(append(b.frame, room[:]...), r)
+	key := len(b.frame) - begin
+	b.frame = e.Append(b.frame, r)
+	size = len(b.frame) - begin
+	binary.LittleEndian.PutUint16(b.frame[b.entry:], uint16(key))
+	binary.LittleEndian.PutUint32(b.frame[b.entry+2:], uint32(size-key))
+	b.count++
+	return size
+}
+
+// Undo takes the last record out again.
+func (b *Builder) Undo() {
+	b.frame = b.frame[:b.entry]
+	b.count--
+}
+
+// Len is the frame's size in bytes, Count its number of records.
+func (b *Builder) Len() int   { return len(b.frame) }
+func (b *Builder) Count() int { return b.count }
+
+// Frame gives the finished frame, valid until Reset.
+func (b *Builder) Frame() []byte {
+	binary.LittleEndian.PutUint32(b.frame[len(magic)+1:], uint32(b.count))
+	return b.frame
+}
+
+// Frame is a frame taken from the queue.
+type Frame struct {
+	Class Class
+	Count int // records
+	bytes []byte
+}
+
+// Parse checks an item taken from the queue, to its last byte.
+func Parse(item []byte) (Frame, bool) {
+	if len(item) < headerSize || string(item[:len(magic)]) != magic || Class(item[len(magic)]) >= Classes {
+		return Frame{}, false
+	}
+	f := Frame{Class: Class(item[len(magic)]), Count: int(binary.LittleEndian.Uint32(item[len(magic)+1:])), bytes: item}
+	at, n := headerSize, 0
+	for ; at < len(item); n++ {
+		if len(item)-at < entrySize {
+			return Frame{}, false
+		}
+		size := uint64(binary.LittleEndian.Uint16(item[at:])) + uint64(binary.LittleEndian.Uint32(item[at+2:]))
+		if at += entrySize; size > uint64(len(item)-at) {
+			return Frame{}, false
+		}
+		at += int(size)
+	}
+	return f, n == f.Count
+}
+
+// Bytes is the frame as it was on the queue.
+func (f Frame) Bytes() []byte { return f.bytes }
+
+// Each calls visit with each record and its key.
+func (f Frame) Each(visit func(key, record []byte)) {
+	for at := headerSize; at < len(f.bytes); {
+		key := at + entrySize
+		record := key + int(binary.LittleEndian.Uint16(f.bytes[at:]))
+		end := record + int(binary.LittleEndian.Uint32(f.bytes[at+2:]))
+		visit(f.bytes[key:record], f.bytes[record:end])
+		at = end
+	}
+}

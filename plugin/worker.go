@@ -1,0 +1,124 @@
+package main
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/routelens/routelens/plugin/capture"
+	"github.com/routelens/routelens/plugin/config"
+	"github.com/routelens/routelens/plugin/encode"
+	"github.com/routelens/routelens/plugin/host"
+	"github.com/routelens/routelens/plugin/metrics"
+	"github.com/routelens/routelens/plugin/queue"
+	"github.com/routelens/routelens/plugin/record"
+	"github.com/routelens/routelens/plugin/sampling"
+)
+
+// worker takes exchanges from their end to the queue.
+type worker struct {
+	capture   *capture.Capturer
+	exchanges *metrics.Exchanges
+	pipeline  *metrics.Pipeline
+	served    bool // it has seen an exchange
+
+	// With a sink:
+	sampler   *sampling.Sampler
+	limiter   *sampling.Limiter
+	dialect   encode.Dialect
+	frames    [queue.Classes]*queue.Builder
+	enqueue   func(frame []byte) bool
+	maxRecord int // bytes
+	fullFrame int // bytes
+	fullCount int // records
+}
+
+func newWorker(h *host.Host, c *config.Config, pipeline *metrics.Pipeline) *worker {
+	series := metrics.NewBudget(h, seriesKey, c.Metrics.MaxSeries)
+	return &worker{
+		capture:   capture.New(h, c, metrics.NewBudget(h, routesKey, c.Routes.Max)),
+		exchanges: metrics.NewExchanges(h, c.Metrics.Labels, series.Admit),
+		pipeline:  pipeline,
+		sampler:   sampling.New(c.Sampling, rand.Uint64()),
+		limiter:   sampling.NewLimiter(h, limitKey+c.SinkID, c.Sampling.MaxPerSecond),
+	}
+}
+
+// ship makes the worker emit records.
+func (w *worker) ship(c *config.Config, enqueue func(frame []byte) bool) {
+	w.dialect = encode.New(c)
+	w.enqueue = enqueue
+	w.maxRecord = c.Sink.Batch.MaxBytes
+	w.fullFrame = min(queue.FrameSize, c.Sink.Batch.MaxBytes)
+	w.fullCount = c.Sink.Batch.MaxRecords
+	for class := range w.frames {
+		w.frames[class] = queue.NewBuilder(queue.Class(class))
+	}
+}
+
+// end takes in a finished exchange. It runs for every one: each host call and
+// each allocation here is paid by the proxy's users.
+func (w *worker) end(trailers []record.Field) {
+	w.served = true
+	r := w.capture.Decide()
+	w.exchanges.Observe(r)
+	if w.dialect == nil {
+		return
+	}
+	decision, weight := w.sampler.Decide(r)
+	if decision.Kept() && !w.limiter.Allow() {
+		decision = sampling.Limit
+	}
+	w.pipeline.Decided(int(decision))
+	if !decision.Kept() {
+		return
+	}
+	w.capture.Complete(r, trailers)
+	r.Sampled, r.Weight = decision.String(), weight
+	class := queue.Ordinary
+	if decision.Important() {
+		class = queue.Important
+	}
+	w.emit(w.frames[class], r)
+}
+
+func (w *worker) emit(frame *queue.Builder, r *record.Record) {
+	if size := frame.Add(w.dialect, r); size > w.maxRecord {
+		frame.Undo()
+		w.pipeline.Emitted(1)
+		w.pipeline.Dropped(metrics.TooLarge, 1)
+		return
+	}
+	if frame.Len() >= w.fullFrame || frame.Count() >= w.fullCount {
+		w.send(frame)
+	}
+}
+
+// send puts a frame on the queue. Its records count as emitted before anyone can
+// take them off, so that emitted is never behind delivered.
+func (w *worker) send(frame *queue.Builder) {
+	n := frame.Count()
+	if n == 0 {
+		return
+	}
+	w.pipeline.Emitted(n)
+	if !w.enqueue(frame.Frame()) {
+		w.pipeline.Dropped(metrics.QueueError, n)
+	}
+	frame.Reset()
+}
+
+func (w *worker) tick(now time.Time) {
+	w.limiter.Tick(now)
+	w.flush()
+}
+
+// flush gives out all that was added up.
+func (w *worker) flush() {
+	w.exchanges.Flush()
+	w.pipeline.Flush()
+	if w.dialect != nil {
+		for _, frame := range w.frames {
+			w.send(frame)
+		}
+	}
+}
