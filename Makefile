@@ -48,9 +48,9 @@ $(artifact.tinygo): $(sources) plugin/tinygo-target.json | tinygo
 .PHONY: demo
 demo: plugin envoy-bin victoria-logs prometheus ## run Envoy, a small shop, traffic and a log store, with a live table; DURATION=20s checks instead
 	@cd envoy && go build -o ../build/demo ./demo
-	@cd envoy && exec ../build/demo -plugin ../$$(cd .. && ls $(artifact.tinygo) $(artifact.go) 2>/dev/null | head -n 1) \
-		-envoy ../.cache/bin/envoy -victoria-logs ../.cache/bin/victoria-logs \
-		-prometheus "$$([ ! -x ../.cache/bin/prometheus ] || echo ../.cache/bin/prometheus)" $(if $(DURATION),-duration $(DURATION))
+	@[ -e $(artifact.tinygo) ] && plugin=$(artifact.tinygo) || plugin=$(artifact.go); \
+	cd envoy && exec ../build/demo -plugin ../$$plugin -envoy ../.cache/bin/envoy \
+		-victoria-logs ../.cache/bin/victoria-logs -prometheus "$$([ ! -x ../.cache/bin/prometheus ] || echo ../.cache/bin/prometheus)" $(if $(DURATION),-duration $(DURATION))
 
 ## Checks
 
@@ -67,11 +67,13 @@ unit: go ## the unit tests alone
 
 .PHONY: e2e
 e2e: $(artifacts) envoy-bin victoria-logs ## the end-to-end tests alone; E2EFLAGS='-run Name -v' for some of them
-	cd envoy && $(e2e_environment) go test -count=1 -timeout 25m $(E2EFLAGS) ./...
+	@echo 'go test, end to end, on $(artifacts)'
+	@cd envoy && $(e2e_environment) go test -count=1 -timeout 25m $(E2EFLAGS) ./...
 
 .PHONY: test-long
 test-long: $(artifacts) envoy-bin victoria-logs ## the end-to-end tests with the slow ones: millions of requests, minutes of reconfiguration
-	cd envoy && $(e2e_environment) go test -tags long -count=1 -timeout 90m $(E2EFLAGS) ./...
+	@echo 'go test, end to end, on $(artifacts)'
+	@cd envoy && $(e2e_environment) go test -tags long -count=1 -timeout 90m $(E2EFLAGS) ./...
 
 .PHONY: fuzz
 fuzz: go ## run every fuzz target for FUZZTIME (30s) each

@@ -59,5 +59,8 @@ link() {
 	mv -f "$cache/bin/.$1.$$" "$cache/bin/$1"
 }
 
+# linked NAME: where .cache/bin/NAME leads, for a person to read.
+linked() { readlink "$cache/bin/$1" | sed "s|^\.\./|$cache/|"; }
+
 # Go as it is on this machine, whatever the caller's environment would have it build for.
 native_go() { env -u GOOS -u GOARCH -u GOBIN GOFLAGS=-buildvcs=false go "$@"; }
