@@ -1,7 +1,6 @@
 package encode
 
 import (
-	"net"
 	"strings"
 
 	"github.com/routelens/routelens/plugin/record"
@@ -90,20 +89,20 @@ func lists(w writer, prefix string, fields []record.Field) {
 	}
 }
 
-// hostPort parts an address from its port; what has none is all address.
+// hostPort parts an address from its port, if it has one. An IPv6 address with a
+// port stands in brackets. (Package net does not build with TinyGo.)
 func hostPort(w writer, address, port, value string) {
-	if value == "" {
-		return
+	if colon := strings.LastIndexByte(value, ':'); colon >= 0 {
+		before := value[:colon]
+		bracketed := strings.HasPrefix(before, "[") && strings.HasSuffix(before, "]")
+		n, ok := digits(value[colon+1:])
+		if ok && (bracketed || !strings.Contains(before, ":")) {
+			some(w, address, strings.Trim(before, "[]"))
+			w.integer(port, n)
+			return
+		}
 	}
-	host, number, err := net.SplitHostPort(value)
-	if err != nil {
-		w.text(address, value)
-		return
-	}
-	some(w, address, host)
-	if n, ok := digits(number); ok {
-		w.integer(port, n)
-	}
+	some(w, address, strings.Trim(value, "[]"))
 }
 
 func digits(s string) (n int64, ok bool) {
