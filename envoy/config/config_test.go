@@ -93,11 +93,12 @@ func TestEnvoyAcceptsEveryShape(t *testing.T) {
 	all.ListenersFile = filepath.Join(dir, "listeners.yaml")
 	shapes["listeners in a file"] = all
 
+	artifact, _, _ := strings.Cut(needed(t, "ROUTELENS_WASM"), ":")
 	for name, options := range shapes {
 		t.Run(name, func(t *testing.T) {
 			if options.Plugin != nil {
 				plugin := *options.Plugin
-				plugin.File = artifact(t)
+				plugin.File = artifact
 				plugin.Env = map[string]string{"REGION": "1"}
 				options.Plugin = &plugin
 			}
@@ -111,11 +112,9 @@ func TestEnvoyAcceptsEveryShape(t *testing.T) {
 	}
 }
 
-// validate fails, never skips, where there is no Envoy.
 func validate(t *testing.T, dir string, options Options) {
 	t.Helper()
-	envoy := os.Getenv("ROUTELENS_ENVOY")
-	require.NotEmpty(t, envoy, "ROUTELENS_ENVOY must be the path of an Envoy binary; make test sets it")
+	envoy := needed(t, "ROUTELENS_ENVOY")
 	var bootstrap bytes.Buffer
 	require.NoError(t, Render(&bootstrap, options))
 	file := filepath.Join(dir, "bootstrap.yaml")
@@ -124,17 +123,12 @@ func validate(t *testing.T, dir string, options Options) {
 	require.NoError(t, err, "%s\n%s", out, bootstrap.String())
 }
 
-// artifact is the plugin that was built: ROUTELENS_PLUGIN, else build/routelens.wasm.
-func artifact(t *testing.T) string {
+// needed fails the test, never skips it, where a variable is missing.
+func needed(t *testing.T, variable string) string {
 	t.Helper()
-	file := os.Getenv("ROUTELENS_PLUGIN")
-	if file == "" {
-		file = filepath.Join("..", "..", "build", "routelens.wasm")
-	}
-	file, err := filepath.Abs(file)
-	require.NoError(t, err)
-	require.FileExists(t, file, "make plugin builds it")
-	return file
+	value := os.Getenv(variable)
+	require.NotEmpty(t, value, "%s must be set; make e2e does", variable)
+	return value
 }
 
 func TestRenderNamesTheBadAddress(t *testing.T) {
