@@ -85,7 +85,9 @@ func known(w writer, key string, n int64) {
 
 func lists(w writer, prefix string, fields []record.Field) {
 	for _, f := range fields {
-		w.list(prefix, f)
+		if len(f.Values) > 0 {
+			w.list(prefix, f)
+		}
 	}
 }
 
@@ -105,6 +107,7 @@ func hostPort(w writer, address, port, value string) {
 	some(w, address, strings.Trim(value, "[]"))
 }
 
+// digits reads a port.
 func digits(s string) (n int64, ok bool) {
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' || i > 5 {
@@ -112,7 +115,7 @@ func digits(s string) (n int64, ok bool) {
 		}
 		n = n*10 + int64(s[i]-'0')
 	}
-	return n, s != ""
+	return n, s != "" && n <= 65535
 }
 
 // protocol parts Envoy's "HTTP/1.1" into OpenTelemetry's name and version.
@@ -126,10 +129,20 @@ func protocol(w writer, p string) {
 	some(w, "network.protocol.version", version)
 }
 
+// absent stands where a word is wanted and there is none, as in Envoy's logs.
+const absent = "-"
+
+func orAbsent(value string) string {
+	if value == "" {
+		return absent
+	}
+	return value
+}
+
 // appendMessage appends the record in words: method, path, status, time.
 func appendMessage(dst []byte, r *record.Record) []byte {
-	dst = append(dst, r.Method...)
-	dst = append(append(dst, ' '), r.Path...)
+	dst = append(dst, orAbsent(r.Method)...)
+	dst = append(append(dst, ' '), orAbsent(r.Path)...)
 	dst = append(dst, ' ')
 	dst = appendCount(dst, r.Status)
 	dst = append(dst, ' ')
