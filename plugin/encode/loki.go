@@ -24,15 +24,16 @@ type label struct {
 }
 
 func newLoki(c *config.Config) *loki {
-	d := &loki{scratch: make([]byte, 0, 64)}
-	for _, name := range c.Sink.Labels {
+	names := c.Sink.Labels
+	if len(names) == 0 { // Loki refuses a stream without labels
+		names = []string{"service.name"}
+	}
+	d := &loki{scratch: make([]byte, 0, 64), line: metadata{labels: names}}
+	for _, name := range names {
 		d.labels = append(d.labels, newLabel(name, c.Resource))
 	}
-	if len(d.labels) == 0 { // Loki refuses a stream without labels
-		d.labels = []label{newLabel("service.name", c.Resource)}
-	}
 	for _, a := range c.Resource {
-		if !isLabel(c.Sink.Labels, a.Name) {
+		if !isLabel(names, a.Name) {
 			d.resource = AppendString(appendUnderscored(d.resource, "", a.Name), a.Value)
 		}
 	}
@@ -48,7 +49,10 @@ func newLabel(name string, resource []config.Attribute) label {
 		}
 	}
 	if l.of == nil && l.fixed == "" {
-		l.fixed = "unknown_service" // OpenTelemetry's default for service.name
+		l.fixed = absent // Loki takes an empty one for none, and refuses a stream without any
+		if name == "service.name" {
+			l.fixed = "unknown_service" // OpenTelemetry's default
+		}
 	}
 	return l
 }
@@ -56,8 +60,8 @@ func newLabel(name string, resource []config.Attribute) label {
 // fromRecord gives the labels that a record has; config.LokiLabels lists them.
 var fromRecord = map[string]func(dst []byte, r *record.Record) []byte{
 	"severity":                  func(dst []byte, r *record.Record) []byte { return append(dst, r.Severity()...) },
-	"http.route":                func(dst []byte, r *record.Record) []byte { return appendEscaped(dst, r.Route) },
-	"envoy.cluster":             func(dst []byte, r *record.Record) []byte { return appendEscaped(dst, r.Cluster) },
+	"http.route":                func(dst []byte, r *record.Record) []byte { return appendEscaped(dst, orAbsent(r.Route)) },
+	"envoy.cluster":             func(dst []byte, r *record.Record) []byte { return appendEscaped(dst, orAbsent(r.Cluster)) },
 	"http.response.status_code": func(dst []byte, r *record.Record) []byte { return appendCount(dst, r.Status) },
 	"http.request.method": func(dst []byte, r *record.Record) []byte {
 		if !record.KnownMethod(r.Method) {
@@ -94,9 +98,12 @@ func (d *loki) Append(dst []byte, r *record.Record) []byte {
 	dst = appendCount(append(dst, `["`...), r.Start)
 	d.scratch = appendMessage(d.scratch[:0], r)
 	dst = AppendString(append(dst, `",`...), string(d.scratch))
-	dst = append(append(dst, `,{"severity":"`...), r.Severity()...)
-	d.line.dst = append(append(dst, '"'), d.resource...)
+	dst = append(dst, ',')
+	open := len(dst) // of the comma before the first field
+	d.line.dst = append(dst, d.resource...)
+	d.line.text("severity", r.Severity())
 	fields(&d.line, r, d.scratch)
+	d.line.dst[open] = '{'
 	return append(d.line.dst, "}]"...)
 }
 
@@ -110,15 +117,23 @@ func (d *loki) Envelope() Envelope {
 }
 
 // metadata writes fields into an open object whose values are all texts and
-// whose keys are Prometheus label names.
-type metadata struct{ dst []byte }
+// whose keys are Prometheus label names. What is a stream label already is left
+// out: Loki would show it a second time, as "…_extracted".
+type metadata struct {
+	dst    []byte
+	labels []string
+}
 
 func (m *metadata) text(key, value string) {
-	m.dst = AppendString(appendUnderscored(m.dst, "", key), value)
+	if !isLabel(m.labels, key) {
+		m.dst = AppendString(appendUnderscored(m.dst, "", key), value)
+	}
 }
 
 func (m *metadata) integer(key string, n int64) {
-	m.dst = append(appendCount(append(appendUnderscored(m.dst, "", key), '"'), n), '"')
+	if !isLabel(m.labels, key) {
+		m.dst = append(appendCount(append(appendUnderscored(m.dst, "", key), '"'), n), '"')
+	}
 }
 
 func (m *metadata) seconds(key string, ns int64) {
