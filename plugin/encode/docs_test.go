@@ -1,0 +1,132 @@
+package encode
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/routelens/routelens/plugin/record"
+)
+
+const always = "always"
+
+// reference is the table in docs/records.md: every key of a record, in order.
+var reference = []struct{ key, kind, when, help string }{
+	{"time", "text", always, "When the request began: RFC 3339, in UTC, to the nanosecond."},
+	{"severity", "text", always, "`ERROR`: no response, 5xx, or a gRPC status that is the server's fault. `WARN`: 4xx, or another gRPC status than 0. Else `INFO`."},
+	{"message", "text", always, "Method, path, status and time in words."},
+	{"trace_id", "text", "the request came with a trace", "From `traceparent`, else B3: lower-case hex."},
+	{"span_id", "text", "the request came with a trace", "The caller's span."},
+	{"trace_flags", "text", "the request came with a trace", "`01`: the trace is sampled."},
+	{"http.request.method", "text", "a request was read", "One of RFC 9110's or `PATCH`; else `_OTHER`."},
+	{"http.request.method_original", "text", "the method is `_OTHER`", "The method as it was."},
+	{"url.scheme", "text", "a request was read", "`http` or `https`."},
+	{"url.path", "text", "the request has a path: `CONNECT` has none", "As it was after the routing's changes."},
+	{"url.query", "text", "there is a query, and `query.mode` is `keep` or `mask`", "Without its `?`."},
+	{"server.address", "text", "the request names a host: HTTP/1.0 need not", "The host that was asked for, without its port."},
+	{"server.port", "integer", "the host has a port", ""},
+	{"http.route", "text", always, "Envoy's route name, else the template that matches, else `unmatched`; `other` beyond `routes.max`."},
+	{"http.response.status_code", "integer", always, "0: no response was begun."},
+	{"http.request.body.size", "integer", "known", "Bytes."},
+	{"http.response.body.size", "integer", "known", "Bytes."},
+	{"http.request.size", "integer", "known", "Bytes, with headers and trailers."},
+	{"http.response.size", "integer", "known", "Bytes, with headers and trailers."},
+	{"http.server.request.duration", "seconds", always, "From the first byte received to the last byte sent."},
+	{"network.protocol.name", "text", "a request was read", "`http`."},
+	{"network.protocol.version", "text", "a request was read", "`1.0`, `1.1`, `2` or `3`."},
+	{"client.address", "text", "known", "Who is at the other end of the connection."},
+	{"client.port", "integer", "known", ""},
+	{"tls.protocol.version", "text", "the client speaks TLS", "`1.3`, for example."},
+	{"tls.client.subject", "text", "the client showed a certificate", "Its subject."},
+	{"rpc.system", "text", "there is a gRPC status", "`grpc`."},
+	{"rpc.grpc.status_code", "integer", "there is a gRPC status", ""},
+	{"envoy.request_id", "text", "there is one", "`x-request-id`."},
+	{"envoy.cluster", "text", "a route chose one", ""},
+	{"envoy.virtual_host", "text", "one matched", ""},
+	{"envoy.response_flags", "text", "any is set", "Envoy's short names, separated by commas, as `%RESPONSE_FLAGS%`."},
+	{"envoy.response_code_details", "text", "known", "Who answered, and why."},
+	{"envoy.termination_details", "text", "known", "Why Envoy ended the connection."},
+	{"envoy.upstream_address", "text", "an upstream was chosen", "With its port."},
+	{"envoy.upstream_attempts", "integer", "an upstream was tried", "1: no retry."},
+	{"envoy.upstream_transport_failure", "text", "the connection to the upstream failed", ""},
+	{"envoy.time_to_first_byte", "seconds", "the upstream answered", "From the request sent upstream to the first byte back."},
+	{"sampling.reason", "text", always, "Why the record was kept: `rate`, `trace`, `error` or `slow`."},
+	{"sampling.weight", "number", always, "How many exchanges the record stands for: the sum estimates their number. 0: another record stands for it already."},
+	{"http.request.header.<name>", "list", "listed in `headers.request`, and there", "All values, in their order; credentials and what `headers.mask` lists are `[masked]`."},
+	{"http.response.header.<name>", "list", "listed in `headers.response`, and there", "Likewise."},
+	{"http.request.trailer.<name>", "list", "listed in `headers.request_trailers`, and there", "Likewise."},
+	{"http.response.trailer.<name>", "list", "listed in `headers.response_trailers`, and there", "Likewise."},
+}
+
+func TestTheReferenceOfRecordsIsUpToDate(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`# Records
+
+A record is one exchange. Names are OpenTelemetry's where it has one. The configuration's ` + "`resource`" + ` stands on every
+record as well, under its own keys.
+
+| key | type | there when | what |
+|---|---|---|---|
+`)
+	for _, f := range reference {
+		b.WriteString(strings.TrimRight(fmt.Sprintf("| `%s` | %s | %s | %s", f.key, f.kind, f.when, f.help), " ") + " |\n")
+	}
+	b.WriteString(`
+Bytes that are not UTF-8 become U+FFFD. A header value is cut at 4 KiB. A record that is larger than ` + "`sink.batch.max_bytes`" + `
+is dropped, and counted as ` + "`too_large`" + `.
+
+In the dialect ` + "`ndjson`" + ` a record is one flat JSON object on a line; integers, seconds and numbers are JSON numbers, lists are
+arrays of texts.
+
+In the dialect ` + "`loki`" + ` the fields in ` + "`sink.labels`" + ` are stream labels (` + "`-`" + ` where a record has none), the line is the
+message, the timestamp is the time, and all the rest is structured metadata: values are texts, a list's are joined by ` + "`, `" + `, and
+whatever may not stand in a label's name is turned to ` + "`_`" + ` (` + "`http_route`" + `).
+`)
+	golden(t, "../../docs/records.md", []byte(b.String()))
+}
+
+// kinds is a writer that collects the keys with their types.
+type kinds struct {
+	keys  []string
+	types map[string]string
+}
+
+func (k *kinds) put(key, kind string)         { k.keys, k.types[key] = append(k.keys, key), kind }
+func (k *kinds) text(key, _ string)           { k.put(key, "text") }
+func (k *kinds) integer(key string, _ int64)  { k.put(key, "integer") }
+func (k *kinds) seconds(key string, _ int64)  { k.put(key, "seconds") }
+func (k *kinds) number(key string, _ float64) { k.put(key, "number") }
+func (k *kinds) list(prefix string, _ record.Field) {
+	k.put(prefix+"<name>", "list")
+}
+
+func TestTheReferenceOfRecordsNamesEveryFieldAndNoOther(t *testing.T) {
+	got := &kinds{types: map[string]string{}}
+	for _, key := range []string{"time", "severity", "message"} {
+		got.put(key, "text")
+	}
+	r := full()
+	fields(got, &r, nil)
+	var keys []string
+	for _, f := range reference {
+		keys = append(keys, f.key)
+		assert.Equal(t, f.kind, got.types[f.key], f.key)
+	}
+	assert.Equal(t, keys, got.keys)
+}
+
+func TestTheReferenceOfRecordsTellsWhatIsAlwaysThere(t *testing.T) {
+	got := &kinds{types: map[string]string{}}
+	got.keys = []string{"time", "severity", "message"}
+	r := unknown()
+	fields(got, &r, nil)
+	var keys []string
+	for _, f := range reference {
+		if f.when == always {
+			keys = append(keys, f.key)
+		}
+	}
+	assert.Equal(t, keys, got.keys)
+}
