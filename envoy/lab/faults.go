@@ -38,12 +38,13 @@ type Faults struct {
 	RetryAfter time.Duration // of TooMany, whole seconds
 	Delay      time.Duration // of every answer; as with RetryAfter, set it before traffic comes
 
-	store  http.Handler
-	mutex  sync.Mutex
-	fault  Fault
-	seen   map[Fault]int
-	server *http.Server  // nil while there is no listener
-	ended  chan struct{} // closed to let go of hanging requests
+	store    http.Handler
+	mutex    sync.Mutex
+	fault    Fault
+	seen     map[Fault]int
+	server   *http.Server // nil while there is no listener
+	listener net.Listener
+	ended    chan struct{} // closed to let go of hanging requests
 }
 
 // StartFaults passes requests on to the store, a host:port, until told otherwise.
@@ -89,20 +90,23 @@ func (f *Faults) Stop() error {
 		return nil
 	}
 	close(f.ended)
+	f.listener.Close() // Shutdown would miss it, were the server not up yet
 	defer func() { f.server = nil }()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return errors.Join(f.server.Shutdown(ctx), f.server.Close())
+	if err := f.server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
+		return errors.Join(err, f.server.Close())
+	}
+	return nil
 }
 
-func (f *Faults) listen() error {
-	listener, err := net.Listen("tcp", f.Address)
-	if err != nil {
+func (f *Faults) listen() (err error) {
+	if f.listener, err = net.Listen("tcp", f.Address); err != nil {
 		return err
 	}
 	f.ended = make(chan struct{})
 	f.server = &http.Server{Handler: f.handler(f.ended)}
-	go f.server.Serve(listener)
+	go f.server.Serve(f.listener)
 	return nil
 }
 

@@ -18,7 +18,7 @@ func TestFaultsMeetRequestsBeforeTheStoreDoes(t *testing.T) {
 	faults, err := StartFaults(strings.TrimPrefix(store.URL, "http://"))
 	require.NoError(t, err)
 	defer faults.Stop()
-	caller := &http.Client{Timeout: 300 * time.Millisecond}
+	caller := &http.Client{Timeout: 300 * time.Millisecond, Transport: &http.Transport{DisableKeepAlives: true}}
 	post := func() (*http.Response, error) {
 		return caller.Post("http://"+faults.Address, "application/json", strings.NewReader("{}"))
 	}

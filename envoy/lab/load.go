@@ -29,10 +29,11 @@ type Share struct {
 	Times int
 }
 
-// ShopMix is everyday traffic for the shop: of 100 requests a few are streams, gRPC and WebSockets.
+// ShopMix is everyday traffic for the shop: of 100 requests a few are streams, gRPC and WebSockets, and
+// one finds no route.
 func ShopMix() []Share {
 	return []Share{
-		{Get("catalog", "/catalog"), 40},
+		{Get("catalog", "/catalog"), 39},
 		{Get("users", "/users/{n}"), 18},
 		{Send("users", http.MethodPost, "/users/{n}", `{"name": "Ada", "email": "ada@shop.example"}`), 4},
 		{Send("checkout", http.MethodPost, "/checkout", `{"basket": ["lamp", "chair"]}`), 10},
@@ -42,6 +43,7 @@ func ShopMix() []Share {
 		{TalkWebSocket("hello", "goodbye"), 2},
 		{SayGRPC("hello"), 6},
 		{ChatGRPC("hello", "goodbye"), 2},
+		{Get("unmatched", "/nothing/here"), 1},
 	}
 }
 

@@ -29,7 +29,7 @@ func start(name, binary, dir string, args ...string) (*Process, error) {
 	}
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
-	p.cmd.SysProcAttr = orphanDies()
+	p.cmd.SysProcAttr = attributes()
 
 	started := make(chan error)
 	go func() {

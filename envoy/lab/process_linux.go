@@ -2,4 +2,7 @@ package lab
 
 import "syscall"
 
-func orphanDies() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
+// attributes tie the child's life to its parent's, and leave Ctrl-C to the parent alone.
+func attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+}

@@ -4,5 +4,5 @@ package lab
 
 import "syscall"
 
-// Only Linux can tie a child's life to its parent's.
-func orphanDies() *syscall.SysProcAttr { return nil }
+// attributes leave Ctrl-C to the parent alone. Only Linux can tie the child's life to its parent's.
+func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

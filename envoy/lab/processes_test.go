@@ -43,9 +43,10 @@ func TestEnvoyServesTheWholeShop(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, report.Failures)
 		require.Equal(t, 300, report.Sent)
-		require.Equal(t, 120, report.Counts[Outcome{"catalog", "200"}])
+		require.Equal(t, 117, report.Counts[Outcome{"catalog", "200"}])
 		require.Equal(t, 12, report.Counts[Outcome{"users", "201"}])
 		require.Equal(t, 6, report.Counts[Outcome{"ws", "101"}])
+		require.Equal(t, 3, report.Counts[Outcome{"unmatched", "404"}])
 	}
 	require.NoError(t, envoy.Stop())
 }
@@ -110,7 +111,7 @@ func TestStoreGivesBackWhatItTook(t *testing.T) {
 }
 
 func TestProcessIsStoppedOnceAndItsLogIsShown(t *testing.T) {
-	p, err := start("sh", "/bin/sh", t.TempDir(), "-c", "echo out of coffee; sleep 60 & wait")
+	p, err := start("sh", "/bin/sh", t.TempDir(), "-c", "echo out of coffee; exec sleep 60")
 	require.NoError(t, err)
 	require.NoError(t, p.Failed())
 	time.Sleep(100 * time.Millisecond)

@@ -122,14 +122,25 @@ func (p Pipeline) String() string {
 	return fmt.Sprintf("%d emitted = %d delivered + %d dropped + %d unconfirmed, %d waiting", p.Emitted, p.Delivered, p.Dropped, p.Unconfirmed, p.Waiting)
 }
 
-// Settled waits until n exchanges are counted and every record's fate is known.
-func (e *Envoy) Settled(ctx context.Context, n int, limit time.Duration) (stats Stats, err error) {
-	err = Until(ctx, fmt.Sprintf("%d exchanges and the fate of their records", n), limit, func(ctx context.Context) (string, bool) {
+// Quiet waits until at least n exchanges are counted, every record's fate is known and nothing has
+// changed for half a second. With an error it still returns the last stats.
+func (e *Envoy) Quiet(ctx context.Context, n int, limit time.Duration) (stats Stats, err error) {
+	type moment struct {
+		exchanges int
+		Pipeline
+	}
+	var last moment
+	var since time.Time
+	waited := Until(ctx, fmt.Sprintf("%d exchanges and the fate of their records", n), limit, func(ctx context.Context) (string, bool) {
 		if stats, err = e.Stats(ctx); err != nil {
 			return err.Error(), false
 		}
-		exchanges, pipeline := int(stats.Sum(metrics.Requests)), stats.Pipeline()
-		return fmt.Sprintf("%d exchanges, %s", exchanges, pipeline), exchanges >= n && pipeline.Ended() >= pipeline.Emitted
+		now := moment{int(stats.Sum(metrics.Requests)), stats.Pipeline()}
+		if now != last {
+			last, since = now, time.Now()
+		}
+		quiet := now.exchanges >= n && now.Ended() == now.Emitted && time.Since(since) > 500*time.Millisecond
+		return fmt.Sprintf("%d exchanges, %s", now.exchanges, now.Pipeline), quiet
 	})
-	return stats, err
+	return stats, waited
 }
