@@ -37,9 +37,11 @@ on_path() {
 	printf '%s\n' "$_found"
 }
 
-# Half-made things live under a name of their own until they are whole, and go when the script is stopped.
+# Half-made things live under a name of their own until they are whole, and go when the script is stopped; those of a script
+# that was killed outright go an hour later.
 part=''
 new_part() {
+	find "$cache" -maxdepth 1 -name '*.part.*' -mmin +60 -exec rm -rf {} +
 	part=$(mktemp -d "$cache/$1.part.XXXXXX")
 	trap 'if [ -d "$part" ]; then chmod -R u+w "$part" && rm -rf "$part"; fi' EXIT
 	trap 'exit 130' INT
