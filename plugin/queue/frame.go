@@ -4,6 +4,7 @@ package queue
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/routelens/routelens/plugin/record"
 )
@@ -64,7 +65,8 @@ type Encoder interface {
 	Append(dst []byte, r *record.Record) []byte
 }
 
-// Add appends one record and tells the size of it with its key.
+// Add appends one record and tells the size of it with its key. One whose key a
+// frame cannot hold is larger than anything: undo it.
 func (b *Builder) Add(e Encoder, r *record.Record) (size int) {
 	var room [entrySize]byte
 	b.entry = len(b.frame)
@@ -76,6 +78,9 @@ func (b *Builder) Add(e Encoder, r *record.Record) (size int) {
 	binary.LittleEndian.PutUint16(b.frame[b.entry:], uint16(key))
 	binary.LittleEndian.PutUint32(b.frame[b.entry+2:], uint32(size-key))
 	b.count++
+	if key > math.MaxUint16 {
+		return math.MaxInt
+	}
 	return size
 }
 
