@@ -48,12 +48,17 @@ func (r *Registry) Remove(name string) {
 // Names are the queues listed.
 func (r *Registry) Names() []string {
 	value, _ := r.data.Get(r.key)
-	return strings.Fields(string(value))
+	return lines(value)
 }
 
 func (r *Registry) change(edit func(names []string) []string) {
 	shared.Update(r.data, r.key, func(value []byte) ([]byte, bool) {
-		names := edit(strings.Fields(string(value)))
+		names := edit(lines(value))
 		return []byte(strings.Join(names, "\n") + "\n"), names != nil
 	})
+}
+
+// lines are not fields: a plugin's name may hold any space that is no newline.
+func lines(value []byte) []string {
+	return strings.FieldsFunc(string(value), func(c rune) bool { return c == '\n' })
 }
