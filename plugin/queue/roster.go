@@ -77,7 +77,7 @@ func (r *Roster) Tick(now time.Time, holds Holding, patience time.Duration) (s S
 		return encode(next), !slices.Equal(rows, next)
 	})
 	if !changed && (s.Won || len(s.Orphans) > 0) { // others were faster, again and again
-		return Standing{}
+		return Standing{Struck: s.Struck}
 	}
 	return s
 }
@@ -114,8 +114,9 @@ func (r *Roster) turn(rows []row, now time.Time, holds Holding, patience time.Du
 	if collecting || mine >= 0 && holds != (Holding{}) {
 		next = append(next, row{r.self, now.UnixNano(), !collecting, holds})
 	}
-	if len(next) > maxRows {
-		next = next[len(next)-maxRows:]
+	for len(next) > maxRows { // the one that was seen longest ago goes
+		s.Orphans = append(s.Orphans, next[0].holding)
+		next = next[1:]
 	}
 	return next, s
 }
@@ -154,13 +155,16 @@ func Quiet(data shared.Data, key string, now time.Time, d time.Duration) bool {
 
 // Strike strikes everyone off a roster, and tells what they held.
 func Strike(data shared.Data, key string) (orphans []Holding) {
-	shared.Update(data, key, func(value []byte) ([]byte, bool) {
+	struck := shared.Update(data, key, func(value []byte) ([]byte, bool) {
 		orphans = nil
 		for _, row := range decode(value) {
 			orphans = append(orphans, row.holding)
 		}
 		return encode(nil), len(orphans) > 0
 	})
+	if !struck {
+		return nil
+	}
 	return orphans
 }
 
