@@ -118,10 +118,10 @@ func (e *Exporter) answered(b batch, r Response, sent, now time.Time) {
 	e.stats.Answered(uint64(max(0, now.Sub(sent).Milliseconds())))
 	switch judge(r.Status) {
 	case accepted:
-		e.backoff.succeed()
+		e.backoff.succeed(sent)
 		e.stats.Delivered(b.records())
 	case refused:
-		e.backoff.succeed() // it answers: the records are at fault
+		e.backoff.succeed(sent) // it answers: the records are at fault
 		e.stats.Dropped(metrics.Rejected, b.records())
 		e.warn("the sink refused " + strconv.Itoa(b.records()) + " records with status " + strconv.Itoa(r.Status) + ": " + excerpt(r.Body))
 	case again:

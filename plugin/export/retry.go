@@ -1,6 +1,7 @@
 package export
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -65,7 +66,14 @@ func (b *backoff) ceiling() time.Duration {
 	return min(ceiling, b.config.Max)
 }
 
-func (b *backoff) succeed() { b.failures, b.resume = 0, time.Time{} }
+// succeed notes an answer to a request that was sent at a time. One that was
+// under way before the sink failed says nothing of how it is now: what the sink
+// asked for with Retry-After holds.
+func (b *backoff) succeed(sent time.Time) {
+	if !sent.Before(b.last) {
+		b.failures, b.resume = 0, time.Time{}
+	}
+}
 
 // allowed is how many requests may be under way now.
 func (b *backoff) allowed(now time.Time, most int) int {
@@ -89,6 +97,8 @@ func retryAfter(headers [][2]string, now time.Time) time.Duration {
 		}
 		if seconds, err := strconv.ParseUint(h[1], 10, 32); err == nil {
 			return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+		} else if errors.Is(err, strconv.ErrRange) {
+			return maxRetryAfter
 		}
 		if date, err := time.Parse("Mon, 02 Jan 2006 15:04:05 GMT", h[1]); err == nil {
 			return min(max(date.Sub(now), 0), maxRetryAfter)
