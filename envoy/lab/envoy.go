@@ -67,10 +67,10 @@ func StartEnvoy(ctx context.Context, o EnvoyOptions) (*Envoy, error) {
 		return nil, err
 	}
 	e := &Envoy{Process: process, Entry: "http://" + o.Config.Listen, Admin: "http://" + o.Config.Admin, config: o.Config}
-	if err := Until(ctx, "Envoy to serve", 30*time.Second, e.serves); err != nil {
-		return nil, errors.Join(err, e.Stop())
+	if err := e.serves(ctx, 30*time.Second, e.ready); err != nil {
+		return nil, err
 	}
-	return e, e.Failed()
+	return e, nil
 }
 
 // Replace gives Envoy another plugin and other routes, in one rename. It waits for Envoy's answer, and
@@ -114,10 +114,8 @@ func (e *Envoy) listenerUpdates(ctx context.Context) (updates, error) {
 	return updates{stats.Sum("envoy_listener_manager_lds_update_success"), stats.Sum("envoy_listener_manager_lds_update_rejected")}, err
 }
 
-func (e *Envoy) serves(ctx context.Context) (string, bool) {
-	if err := e.Failed(); err != nil {
-		return err.Error(), true
-	}
+// ready: Envoy says so, and its listener is open.
+func (e *Envoy) ready(ctx context.Context) (string, bool) {
 	ready, err := fetch(ctx, e.Admin+"/ready")
 	if err != nil {
 		return err.Error(), false

@@ -51,7 +51,9 @@ func parseDurations(page []byte) (map[string]Bins, error) {
 			if routes[route] == nil {
 				routes[route] = Bins{}
 			}
-			routes[route].add(histogram.Totals)
+			for _, bin := range histogram.Totals {
+				routes[route].Add(bin)
+			}
 		}
 	}
 	return routes, nil
@@ -67,11 +69,10 @@ func labelIn(name, label string) string {
 	return ""
 }
 
-func (b Bins) add(bins []Bin) {
-	for _, bin := range bins {
-		bin.Count += b[bin.Low].Count
-		b[bin.Low] = bin
-	}
+// Add counts a bin in.
+func (b Bins) Add(bin Bin) {
+	bin.Count += b[bin.Low].Count
+	b[bin.Low] = bin
 }
 
 // Since is what came after the earlier reading.

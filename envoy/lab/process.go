@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -63,6 +64,31 @@ func (p *Process) Failed() error {
 		return fmt.Errorf("%s ended (%v); its log ends:\n%s", p.name, p.err, p.tail(2000))
 	default:
 		return nil
+	}
+}
+
+// serves waits until check is done, and stops a process that does not get there.
+func (p *Process) serves(ctx context.Context, limit time.Duration, check func(context.Context) (string, bool)) error {
+	err := Until(ctx, p.name+" to serve", limit, func(ctx context.Context) (string, bool) {
+		if p.Failed() != nil {
+			return "", true
+		}
+		return check(ctx)
+	})
+	if failed := p.Failed(); failed != nil {
+		return failed
+	}
+	if err != nil {
+		return errors.Join(err, p.Stop())
+	}
+	return nil
+}
+
+// answers is a check that a page can be read.
+func answers(page string) func(context.Context) (string, bool) {
+	return func(ctx context.Context) (string, bool) {
+		body, err := fetch(ctx, page)
+		return fmt.Sprintf("%s %v", body, err), err == nil
 	}
 }
 

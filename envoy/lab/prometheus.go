@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,15 +32,8 @@ func StartPrometheus(ctx context.Context, binary, dir, address string, envoy *En
 		return nil, err
 	}
 	p := &Prometheus{Process: process, URL: "http://" + address}
-	err = Until(ctx, "Prometheus to be ready", 20*time.Second, func(ctx context.Context) (string, bool) {
-		if err := p.Failed(); err != nil {
-			return "", true
-		}
-		body, err := fetch(ctx, p.URL+"/-/ready")
-		return fmt.Sprintf("%s %v", body, err), err == nil
-	})
-	if err != nil {
-		return nil, errors.Join(err, p.Stop())
+	if err := p.serves(ctx, 20*time.Second, answers(p.URL+"/-/ready")); err != nil {
+		return nil, err
 	}
-	return p, p.Failed()
+	return p, nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -51,17 +50,10 @@ func StartVictoriaLogs(ctx context.Context, o StoreOptions) (_ *Store, err error
 		return nil, err
 	}
 	s := &Store{Process: process, Address: o.Address, URL: "http://" + o.Address}
-	err = Until(ctx, "VictoriaLogs to answer", 20*time.Second, func(ctx context.Context) (string, bool) {
-		if err := s.Failed(); err != nil {
-			return "", true
-		}
-		body, err := fetch(ctx, s.URL+"/health")
-		return fmt.Sprintf("%s %v", body, err), err == nil
-	})
-	if err != nil {
-		return nil, errors.Join(err, s.Stop())
+	if err := s.serves(ctx, 20*time.Second, answers(s.URL+"/health")); err != nil {
+		return nil, err
 	}
-	return s, s.Failed()
+	return s, nil
 }
 
 // Cluster is the sink that SinkConfig names.
