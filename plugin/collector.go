@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -10,12 +11,24 @@ import (
 	"github.com/routelens/routelens/plugin/host"
 	"github.com/routelens/routelens/plugin/metrics"
 	"github.com/routelens/routelens/plugin/queue"
+	"github.com/routelens/routelens/plugin/shared"
 )
 
 // identity is whose queue it is, and who this context is on its roster.
 type identity struct {
 	vmID, queue string
 	self        uint64
+}
+
+// proxy is what a collector needs of the host.
+type proxy interface {
+	shared.Data
+	Resolve(vmID, name string) (id uint32, ok bool)
+	Register(name string) (id uint32, ok bool)
+	Enqueue(id uint32, item []byte) bool
+	Dequeue(id uint32) ([]byte, bool)
+	Call(r host.Request, done func(host.Response)) error
+	Warn(message string)
 }
 
 // collector is this context's part in shipping: while it holds the queue's lease
@@ -25,7 +38,8 @@ type identity struct {
 // a worker it takes time from them, so contexts that serve are patient: the one
 // on Envoy's main thread, which serves nothing, comes first.
 type collector struct {
-	host     *host.Host
+	host     proxy
+	clock    func() time.Time
 	identity identity
 	queueID  uint32
 	exporter *export.Exporter
@@ -34,7 +48,8 @@ type collector struct {
 	registry *queue.Registry
 
 	collecting bool
-	dry        bool // the queue was empty when last looked at
+	renewed    time.Time // when the roster was last asked
+	dry        bool      // the queue was empty when last looked at
 	reported   queue.Holding
 
 	leaving bool
@@ -49,6 +64,7 @@ const (
 	idlePatience    = 0
 	servingPatience = 700 * time.Millisecond
 	leavingPatience = 1400 * time.Millisecond
+	never           = time.Duration(math.MaxInt64)
 )
 
 const (
@@ -56,11 +72,15 @@ const (
 	sweepPeriod = time.Second      // between looks at the queues of others
 	abandonTime = 10 * time.Second // after which a quiet queue is taken for abandoned
 	maxDrain    = 2048             // frames taken at a time, so as not to hold the thread
+
+	// After which the roster is asked before anything is done: shorter than a
+	// lease, longer than a tick.
+	trustTime = 500 * time.Millisecond
 )
 
-func newCollector(h *host.Host, c *config.Config, id identity, pipeline *metrics.Pipeline) *collector {
+func newCollector(h proxy, c *config.Config, id identity, pipeline *metrics.Pipeline) *collector {
 	k := &collector{
-		host: h, identity: id, pipeline: pipeline,
+		host: h, clock: time.Now, identity: id, pipeline: pipeline,
 		roster:   queue.NewRoster(h, rosterKey+id.queue, id.self),
 		registry: queue.NewRegistry(h, queuesKey),
 		suspects: map[string]time.Time{},
@@ -97,7 +117,8 @@ func (k *collector) sender(c *config.Config) export.Send {
 	return func(body []byte, answer func(export.Response, time.Time)) error {
 		request := host.Request{Cluster: c.Sink.Cluster, Headers: headers, Body: body, Timeout: c.Sink.Timeout}
 		return k.host.Call(request, func(r host.Response) {
-			now := time.Now()
+			now := k.clock()
+			k.catchUp(now)
 			answer(export.Response(r), now)
 			k.step(now)
 		})
@@ -107,12 +128,7 @@ func (k *collector) sender(c *config.Config) export.Send {
 // tick renews or takes the lease and moves the exporter. It answers true when a
 // collector that is leaving is done.
 func (k *collector) tick(now time.Time, serving bool) (finished bool) {
-	standing := k.roster.Tick(now, k.exporter.Holding(), k.patience(serving))
-	if standing.Struck {
-		k.exporter.Forget()
-	}
-	k.settle(standing.Orphans)
-	k.collecting = standing.Collecting
+	standing := k.renew(now, k.patience(serving))
 	if standing.Won {
 		k.pipeline.CollectorChanged()
 		k.registry.Add(k.identity.queue)
@@ -126,6 +142,27 @@ func (k *collector) tick(now time.Time, serving bool) (finished bool) {
 		k.sweep(now)
 	}
 	return k.leaving && k.finished(now, standing)
+}
+
+// renew tells the roster what is held, and learns where this context stands.
+func (k *collector) renew(now time.Time, patience time.Duration) queue.Standing {
+	standing := k.roster.Tick(now, k.exporter.Holding(), patience)
+	k.renewed = now
+	if standing.Struck {
+		k.exporter.Forget()
+	}
+	k.settle(standing.Orphans)
+	k.collecting = standing.Collecting
+	return standing
+}
+
+// catchUp asks the roster where this context stands if it has not for long. A
+// thread that was held up hears of answers and of the queue before its next tick:
+// by then another may collect, or have struck it off and counted what it holds.
+func (k *collector) catchUp(now time.Time) {
+	if age := now.Sub(k.renewed); age < 0 || age > trustTime {
+		k.renew(now, never)
+	}
 }
 
 func (k *collector) patience(serving bool) time.Duration {
@@ -149,6 +186,7 @@ func (k *collector) settle(orphans []queue.Holding) {
 // step moves records on: from the queue to the sink, or, where another collects,
 // back to the queue.
 func (k *collector) step(now time.Time) {
+	k.catchUp(now)
 	if k.collecting {
 		k.drain(now)
 		k.exporter.Pump(now, k.leaving)
@@ -184,6 +222,7 @@ func (k *collector) drain(now time.Time) {
 // and only answers are still awaited. It answers true where nothing is left to
 // wait for.
 func (k *collector) leave(now time.Time) (finished bool) {
+	k.catchUp(now)
 	k.leaving, k.leaveBy = true, now.Add(leaveTime)
 	k.collecting = false
 	k.exporter.GiveBack(k.enqueue)
