@@ -131,6 +131,7 @@ func (k *collector) tick(now time.Time, serving bool) (finished bool) {
 	standing := k.renew(now, k.patience(serving))
 	if standing.Won {
 		k.pipeline.CollectorChanged()
+		k.gauge() // it still shows what the last collector held
 		k.registry.Add(k.identity.queue)
 		if id, ok := k.host.Register(k.identity.queue); ok {
 			k.queueID = id
@@ -200,8 +201,13 @@ func (k *collector) step(now time.Time) {
 	k.reported = holds
 	k.roster.Report(now, holds, !k.collecting)
 	if k.collecting {
-		k.pipeline.Waiting(k.exporter.Bytes(), int(holds.Waiting+holds.InFlight))
+		k.gauge()
 	}
+}
+
+func (k *collector) gauge() {
+	holds := k.exporter.Holding()
+	k.pipeline.Waiting(k.exporter.Bytes(), int(holds.Waiting+holds.InFlight))
 }
 
 func (k *collector) drain(now time.Time) {
