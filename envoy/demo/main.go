@@ -103,11 +103,12 @@ func parse(args []string) (options, error) {
 
 // demo runs from the first process to the summary.
 func demo(ctx context.Context, o options, screen *screen) (err error) {
-	parts, err := start(ctx, o, screen)
+	parts, err := start(ctx, o)
 	defer func() { err = errors.Join(err, parts.stop(err == nil)) }()
 	if err != nil {
 		return err
 	}
+	screen.say(parts.addresses() + "\n")
 	traffic, end := context.WithCancel(ctx)
 	defer end()
 	if o.duration > 0 {

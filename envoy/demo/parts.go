@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/routelens/routelens/envoy/config"
 	"github.com/routelens/routelens/envoy/lab"
@@ -30,7 +31,7 @@ type parts struct {
 }
 
 // start returns what it has started, with an error too.
-func start(ctx context.Context, o options, screen *screen) (_ *parts, err error) {
+func start(ctx context.Context, o options) (_ *parts, err error) {
 	p := &parts{}
 	if p.dir, err = os.MkdirTemp("", "routelens-demo-"); err != nil {
 		return p, err
@@ -38,7 +39,6 @@ func start(ctx context.Context, o options, screen *screen) (_ *parts, err error)
 	if p.shop, err = lab.OpenShop(); err != nil {
 		return p, fmt.Errorf("opening the shop: %w", err)
 	}
-	screen.say("Starting VictoriaLogs and Envoy.")
 	if p.store, err = startStore(ctx, o, p.dir); err != nil {
 		return p, err
 	}
@@ -122,7 +122,7 @@ func (p *parts) failed() error {
 }
 
 // addresses are where to look around.
-func (p *parts) addresses() [][]string {
+func (p *parts) addresses() string {
 	rows := [][]string{
 		{"The shop, by way of Envoy", p.envoy.Entry + "/catalog"},
 		{"Envoy's stats", p.envoy.Admin + "/stats/prometheus?filter=routelens"},
@@ -132,5 +132,5 @@ func (p *parts) addresses() [][]string {
 		query := url.Values{"g0.expr": {`sum by (route) (rate(routelens_requests_total[30s]))`}, "g0.tab": {"0"}, "g0.range_input": {"5m"}}
 		rows = append(rows, []string{"Prometheus", p.prometheus.URL + "/graph?" + query.Encode()})
 	}
-	return rows
+	return strings.Join(columns(rows, leftAligned), "\n")
 }

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/term"
 )
 
-// every is how often a line is written where there is no terminal.
+// every tells how often a line is written where there is no terminal.
 const every = 5 * time.Second
 
 // screen draws a view over the one before on a terminal, and writes a line now and then elsewhere.
@@ -37,16 +37,16 @@ func (s *screen) say(text string) {
 	fmt.Fprintln(s.out, text)
 }
 
-func (s *screen) draw(v view, addresses [][]string) {
+func (s *screen) draw(v view) {
 	if s.size == nil {
-		s.drawPlain(v, addresses)
+		s.drawPlain(v)
 		return
 	}
 	width, height, err := s.size()
 	if err != nil {
 		width, height = 80, 24
 	}
-	lines := table(v, addresses)
+	lines := table(v)
 	lines = lines[:min(len(lines), height-1)] // one more, and the terminal would scroll
 	var b strings.Builder
 	if s.drawn > 0 {
@@ -70,10 +70,7 @@ func (s *screen) styled(l line, width int) string {
 	return string(l.style) + l.text + string(normal)
 }
 
-func (s *screen) drawPlain(v view, addresses [][]string) {
-	if s.last.IsZero() {
-		fmt.Fprintln(s.out, strings.Join(columns(addresses, leftAligned), "\n"))
-	}
+func (s *screen) drawPlain(v view) {
 	if v.at.Sub(s.last) >= every {
 		s.last = v.at
 		fmt.Fprintln(s.out, oneLine(v))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -24,13 +25,13 @@ type line struct {
 	text  string
 }
 
-// table lays out all of a view.
-func table(v view, addresses [][]string) []line {
+// table lays out all of a view, in few enough lines for a small terminal.
+func table(v view) []line {
 	rows := [][]string{{"ROUTE", "RATE", "5xx", "P50", "P95", "P99"}}
 	for _, r := range append(v.routes, v.all) {
 		rows = append(rows, r.cells())
 	}
-	lines := []line{{}}
+	var lines []line
 	for i, text := range columns(rows, rightAligned) {
 		switch {
 		case i == 0 || i == len(rows)-1:
@@ -42,19 +43,12 @@ func table(v view, addresses [][]string) []line {
 		}
 	}
 	p := v.pipeline
-	lines = append(lines, line{},
-		line{bold, "RECORDS"},
-		line{plain, fmt.Sprintf("%s emitted   %s delivered   %s waiting   %s dropped   %s unconfirmed",
-			thousands(p.Emitted), thousands(p.Delivered), thousands(p.Emitted-p.Ended()), thousands(p.Dropped), thousands(p.Unconfirmed))},
-		line{})
+	lines = append(lines, line{}, line{bold, fmt.Sprintf("RECORDS   %s emitted, %s delivered, %s waiting, %s dropped, %s unconfirmed",
+		thousands(p.Emitted), thousands(p.Delivered), thousands(p.Emitted-p.Ended()), thousands(p.Dropped), thousands(p.Unconfirmed))})
 	for _, record := range v.last {
-		lines = append(lines, line{dim, recordLine(record, v.at.Location())})
+		lines = append(lines, line{plain, recordLine(record, v.at.Location())})
 	}
-	lines = append(lines, line{})
-	for _, text := range columns(addresses, leftAligned) {
-		lines = append(lines, line{plain, text})
-	}
-	return append(lines, line{}, line{dim, "Rates and latencies are of the last 5 s, read from Envoy's stats. Ctrl-C ends all."})
+	return append(lines, line{dim, "Rates and latencies of the last 5 s, from Envoy's stats. Ctrl-C ends all."})
 }
 
 // oneLine is a view where there is no terminal.
@@ -75,8 +69,9 @@ func (r routeView) cells() []string {
 // recordLine shows the fields that a person looks for first.
 func recordLine(record map[string]string, zone *time.Location) string {
 	at, _ := time.Parse(time.RFC3339Nano, record["_time"])
-	return fmt.Sprintf("%s  %s  %-4s  %s  %s", at.In(zone).Format("15:04:05.000"), record["http.response.status_code"],
-		record["http.request.method"], record["url.path"], record["envoy.response_code_details"])
+	seconds, _ := strconv.ParseFloat(record["http.server.request.duration"], 64)
+	return fmt.Sprintf("%s   %s   %-4s   %s   %s", at.In(zone).Format("15:04:05.000"), record["http.response.status_code"],
+		record["http.request.method"], record["url.path"], millis(1000*seconds))
 }
 
 func percent(share float64) string {

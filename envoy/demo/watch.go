@@ -46,7 +46,7 @@ func watch(traffic context.Context, p *parts, screen *screen) error {
 			readings = readings[1:]
 		}
 		if len(readings) > 1 {
-			screen.draw(compare(readings[0], now), p.addresses())
+			screen.draw(compare(readings[0], now))
 		}
 	}
 }
@@ -60,7 +60,7 @@ func read(ctx context.Context, p *parts) (reading, error) {
 	if err != nil {
 		return reading{}, err
 	}
-	last, err := p.store.Query(ctx, `_time:1m | sort by (_time) desc limit 5`)
+	last, err := p.store.Query(ctx, `_time:1m | sort by (_time) desc limit 3`)
 	return reading{time.Now(), stats.Exchanges(), durations, stats.Pipeline(), last}, err
 }
 
