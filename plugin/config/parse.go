@@ -1,6 +1,9 @@
 package config
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"hash/fnv"
 	"strconv"
 	"strings"
@@ -38,10 +41,11 @@ func (p Problems) Error() string {
 func Parse(data []byte) (Config, error) {
 	c := Default()
 	r := &reader{}
-	switch text := strings.TrimSpace(string(data)); {
-	case text == "":
-	case !gjson.Valid(text):
-		r.report("configuration", "must be valid JSON", shorten(text))
+	fault, broken := syntaxFault(data)
+	switch text := string(data); {
+	case strings.TrimSpace(text) == "":
+	case broken:
+		r.report("configuration", "must be valid JSON", fault)
 	default:
 		spec(&c).read(r, "", gjson.Parse(text))
 		across(&c, r.report)
@@ -52,6 +56,21 @@ func Parse(data []byte) (Config, error) {
 	}
 	complete(&c)
 	return c, nil
+}
+
+// syntaxFault tells where data stops being JSON. It never quotes it, as what
+// stands there may be a credential. encoding/json bounds the depth as well, which
+// gjson does not: the VM's stack is small.
+func syntaxFault(data []byte) (where string, broken bool) {
+	var all json.RawMessage
+	var fault *json.SyntaxError
+	if !errors.As(json.Unmarshal(data, &all), &fault) {
+		return "", false
+	}
+	before := data[:fault.Offset]
+	line := bytes.Count(before, []byte("\n")) + 1
+	column := len(before) - bytes.LastIndexByte(before, '\n') - 1
+	return "a fault at line " + strconv.Itoa(line) + ", byte " + strconv.Itoa(column), true
 }
 
 // fingerprint tells texts apart; it need not withstand an attack.
