@@ -2,6 +2,7 @@ package config
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -139,7 +140,10 @@ func (d dictionary) read(r *reader, path string, v gjson.Result) {
 		at := join(path, key.Str)
 		switch {
 		case !d.names.ok(key.Str):
-			r.report(at, "its name must be "+d.names.words, "")
+			// "authorization: Bearer …" as a name shows its first word alone.
+			name, _, _ := strings.Cut(strings.TrimSpace(key.Str), " ")
+			name, _, _ = strings.Cut(name, ":")
+			r.report(join(path, name), "its name must be "+d.names.words, "")
 		case seen[key.Str]:
 			r.refuse(at, "given once", value)
 		case value.Type != gjson.String:

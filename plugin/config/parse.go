@@ -90,11 +90,16 @@ func (r *reader) report(path, rule, found string) {
 }
 
 // refuse reports a value that breaks its rule. Values below a sink's headers
-// are credentials, and never shown.
+// are credentials, and never shown; an object or a list may hold them.
 func (r *reader) refuse(path, rule string, v gjson.Result) {
 	found := shorten(v.Raw)
-	if strings.HasPrefix(path, "sink.headers") {
+	switch {
+	case strings.HasPrefix(path, "sink.headers"):
 		found = ""
+	case v.IsObject():
+		found = "an object"
+	case v.IsArray():
+		found = "a list"
 	}
 	r.report(path, "must be "+rule, found)
 }
