@@ -4,10 +4,10 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/routelens/routelens/plugin/capture"
 	"github.com/routelens/routelens/plugin/config"
 	"github.com/routelens/routelens/plugin/host"
 	"github.com/routelens/routelens/plugin/metrics"
-	"github.com/routelens/routelens/plugin/record"
 	"github.com/routelens/routelens/plugin/sampling"
 )
 
@@ -86,11 +86,19 @@ func (p *plugin) Done(now time.Time) bool {
 
 func (p *plugin) NewStream() host.Stream { return &stream{worker: p.worker} }
 
-// stream is one exchange on its way: all it keeps is what is gone at its end.
+// stream is one exchange on its way.
 type stream struct {
-	worker   *worker
-	trailers []record.Field
+	worker *worker
+	passed capture.Passed
 }
 
-func (s *stream) RequestTrailers() { s.trailers = s.worker.capture.Trailers() }
-func (s *stream) End()             { s.worker.end(s.trailers) }
+func (s *stream) RequestBody(bytes int)     { s.passed.RequestBody += int64(bytes) }
+func (s *stream) ResponseBody(bytes int)    { s.passed.ResponseBody += int64(bytes) }
+func (s *stream) ResponseHeaders(last bool) { s.passed.HeadersOnly = last }
+func (s *stream) RequestTrailers()          { s.passed.Trailers = s.worker.capture.Trailers() }
+func (s *stream) ResponseTrailers()         { s.passed.ResponseTrailers = true }
+
+func (s *stream) End() {
+	s.worker.end(&s.passed)
+	s.passed = capture.Passed{}
+}

@@ -57,9 +57,9 @@ func (w *worker) ship(c *config.Config, enqueue func(frame []byte) bool) {
 
 // end takes in a finished exchange. It runs for every one: each host call and
 // each allocation here is paid by the proxy's users.
-func (w *worker) end(trailers []record.Field) {
+func (w *worker) end(passed *capture.Passed) {
 	w.served = true
-	r := w.capture.Decide()
+	r := w.capture.Decide(passed)
 	w.exchanges.Observe(r)
 	if w.dialect == nil {
 		return
@@ -72,7 +72,7 @@ func (w *worker) end(trailers []record.Field) {
 	if !decision.Kept() {
 		return
 	}
-	w.capture.Complete(r, trailers)
+	w.capture.Complete(r, passed)
 	r.Sampled, r.Weight = decision.String(), weight
 	class := queue.Ordinary
 	if decision.Important() {

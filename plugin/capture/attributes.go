@@ -31,44 +31,56 @@ type Source interface {
 type attribute struct {
 	path string
 	set  func(r *record.Record, value []byte)
+	may  presence
 }
+
+// presence tells whether an attribute may be absent from an ordinary exchange.
+type presence bool
+
+const (
+	always presence = false
+	maybe  presence = true
+)
 
 // set is a list of attributes that are read together.
 type set struct {
 	attributes []attribute
 	paths      [][]string
-	token      []byte // of the compiled list; nil: one by one
+	// The compiled list, in two forms. An absent attribute fails a whole list
+	// unless its element asks first, which costs as much as reading it: so the
+	// quick form asks only for those that may be absent, the careful one for all.
+	quick, careful []byte
 }
 
 func newSet(host Source, attributes []attribute) *set {
 	s := &set{attributes: attributes}
-	terms := make([]string, len(attributes))
+	quick, careful := make([]string, len(attributes)), make([]string, len(attributes))
 	for i, a := range attributes {
-		path := strings.SplitN(a.path, ".", 3)
-		s.paths = append(s.paths, path)
-		terms[i] = term(a.path, path)
+		s.paths = append(s.paths, strings.Split(a.path, "."))
+		careful[i] = a.path
+		if strings.IndexByte(a.path, '(') < 0 { // an expression asks by itself
+			careful[i] = "has(" + a.path + ")?" + a.path + ":''"
+		}
+		quick[i] = careful[i]
+		if a.may == always {
+			quick[i] = a.path
+		}
 	}
 	if len(attributes) > 0 {
-		s.token, _ = host.Compile("[" + strings.Join(terms, ",") + "]")
+		s.quick, _ = host.Compile("[" + strings.Join(quick, ",") + "]")
+		s.careful, _ = host.Compile("[" + strings.Join(careful, ",") + "]")
 	}
 	return s
 }
 
-// term is the CEL that gives an attribute, or "" where there is none: an error
-// in one element would fail the whole list.
-func term(dotted string, path []string) string {
-	if len(path) == 3 { // a header, by its name
-		m, name := path[0]+"."+path[1], "'"+path[2]+"'"
-		return name + " in " + m + "?" + m + "[" + name + "]:''"
-	}
-	return "has(" + dotted + ")?" + dotted + ":''"
-}
-
-// read reads the attributes of the current stream into r.
-func (s *set) read(host Source, r *record.Record) {
-	if s.token != nil {
-		if list, ok := host.Evaluate(s.token); ok && s.spread(list, r) {
-			return
+// read reads the attributes of the current stream into r. Where the host has no
+// CEL it reads them one by one, without the expressions, and answers false.
+func (s *set) read(host Source, r *record.Record) bool {
+	for _, form := range [2][]byte{s.quick, s.careful} {
+		if form != nil {
+			if list, ok := host.Evaluate(form); ok && s.spread(list, r) {
+				return true
+			}
 		}
 	}
 	for i, a := range s.attributes {
@@ -76,6 +88,7 @@ func (s *set) read(host Source, r *record.Record) {
 			a.set(r, value)
 		}
 	}
+	return false
 }
 
 // spread hands out a list in the form in which proxy-wasm serialises header

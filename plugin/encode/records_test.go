@@ -14,7 +14,6 @@ const start = 1770091506000000789
 func unknown() record.Record {
 	return record.Record{
 		Start: start, Duration: 1_500_000, FirstByte: record.Unknown, Attempts: record.Unknown, GRPC: record.Unknown,
-		RequestBody: record.Unknown, ResponseBody: record.Unknown, RequestTotal: record.Unknown, ResponseTotal: record.Unknown,
 		Route: "unmatched", Sampled: "rate", Weight: 1,
 	}
 }
@@ -25,7 +24,7 @@ func full() record.Record {
 		Start: start, Duration: 12_345_678, FirstByte: 9_000_000,
 		Method: "PURGE", Scheme: "https", Host: "shop.example:8443", Path: "/orders/7", Query: "page=2&token=[masked]", Protocol: "HTTP/1.1",
 		Route: "orders", Cluster: "shop", VirtualHost: "shop.example", Status: 503, GRPC: 14,
-		RequestBody: 10, ResponseBody: 20, RequestTotal: 310, ResponseTotal: 420,
+		RequestBody: 10, ResponseBody: 20,
 		Flags: 1<<5 | 1<<6, CodeDetails: "upstream_reset", Termination: "idle",
 		Upstream: "10.0.0.9:8080", Attempts: 2, TransportFailure: "TLS_error",
 		Client: "192.0.2.1:40000", TLSVersion: "TLSv1.3", TLSSubject: "CN=client,O=Example",
@@ -56,7 +55,7 @@ func exchanges() []exchange {
 		{"every field", full()},
 		made("HTTP/1.1", func(r *record.Record) {
 			r.Method, r.Scheme, r.Host, r.Path, r.Protocol, r.Status = "GET", "http", "shop.example", "/", "HTTP/1.1", 200
-			r.RequestBody, r.ResponseBody, r.RequestTotal, r.ResponseTotal = 0, 2, 120, 160
+			r.RequestBody, r.ResponseBody = 0, 2
 		}),
 		made("gRPC over HTTP/2", func(r *record.Record) {
 			r.Method, r.Scheme, r.Host, r.Path, r.Protocol = "POST", "https", "shop.example:443", "/shop.Orders/Get", "HTTP/2"

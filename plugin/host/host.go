@@ -21,15 +21,22 @@ type Plugin interface {
 	// Done announces that the configuration is going. Where it returns false the
 	// plugin lives on, while its VM does, until it calls [Host.Finished].
 	Done(now time.Time) bool
-	// NewStream is called at the start of each HTTP stream.
+	// NewStream makes a stream, where none can be used again.
 	NewStream() Stream
 }
 
-// Stream is one HTTP exchange.
+// Stream is one HTTP exchange, and, once that has ended, the next: streams are
+// used again, as one for each exchange would be garbage in the proxy's memory.
 type Stream interface {
-	// RequestTrailers is called when request trailers arrive: they can be read
-	// only now, not at the end.
+	// RequestBody and ResponseBody tell of a chunk that passes, in bytes.
+	RequestBody(bytes int)
+	ResponseBody(bytes int)
+	// ResponseHeaders tells whether the response ends with them.
+	ResponseHeaders(last bool)
+	// RequestTrailers and ResponseTrailers tell that there are some. The
+	// request's can be read only now, not at the end.
 	RequestTrailers()
+	ResponseTrailers()
 	// End is called once, when the exchange is complete, whatever became of it.
 	End()
 }
@@ -53,6 +60,7 @@ func (v *vm) NewPluginContext(uint32) pluginContext {
 type plugin struct {
 	pluginBase
 	Plugin
+	free []*stream // ended, to be used again
 }
 
 func (p *plugin) OnPluginStart(int) startStatus {
@@ -72,12 +80,28 @@ func (p *plugin) OnTick()             { p.Tick(time.Now()) }
 func (p *plugin) OnQueueReady(uint32) { p.QueueReady(time.Now()) }
 func (p *plugin) OnPluginDone() bool  { return p.Done(time.Now()) }
 
-func (p *plugin) NewHttpContext(uint32) streamContext { return &stream{Stream: p.NewStream()} }
+func (p *plugin) NewHttpContext(uint32) streamContext {
+	if last := len(p.free) - 1; last >= 0 {
+		s := p.free[last]
+		p.free = p.free[:last]
+		return s
+	}
+	return &stream{Stream: p.NewStream(), plugin: p}
+}
+
+// maxFree bounds the streams kept after a burst.
+const maxFree = 1024
 
 // stream observes only: every callback lets the exchange proceed.
 type stream struct {
 	streamBase
 	Stream
+	plugin *plugin
+}
+
+func (s *stream) OnHttpRequestBody(size int, _ bool) action {
+	s.RequestBody(size)
+	return proceed
 }
 
 func (s *stream) OnHttpRequestTrailers(int) action {
@@ -85,4 +109,25 @@ func (s *stream) OnHttpRequestTrailers(int) action {
 	return proceed
 }
 
-func (s *stream) OnHttpStreamDone() { s.End() }
+func (s *stream) OnHttpResponseHeaders(_ int, last bool) action {
+	s.ResponseHeaders(last)
+	return proceed
+}
+
+func (s *stream) OnHttpResponseBody(size int, _ bool) action {
+	s.ResponseBody(size)
+	return proceed
+}
+
+func (s *stream) OnHttpResponseTrailers(int) action {
+	s.ResponseTrailers()
+	return proceed
+}
+
+// OnHttpStreamDone comes last but for the SDK's own clearing up.
+func (s *stream) OnHttpStreamDone() {
+	s.End()
+	if len(s.plugin.free) < maxFree {
+		s.plugin.free = append(s.plugin.free, s)
+	}
+}

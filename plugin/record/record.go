@@ -19,7 +19,7 @@ type Record struct {
 	Status int64 // 0: no response was begun
 	GRPC   int64 // gRPC status, or Unknown
 
-	RequestBody, ResponseBody, RequestTotal, ResponseTotal int64 // bytes, or Unknown
+	RequestBody, ResponseBody int64 // bytes that passed the plugin
 
 	Flags       int64 // Envoy's response flags, as bits
 	CodeDetails string
