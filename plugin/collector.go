@@ -86,6 +86,7 @@ func newCollector(h proxy, c *config.Config, id identity, pipeline *metrics.Pipe
 		suspects: map[string]time.Time{},
 	}
 	k.exporter = export.New(c.Sink, encode.New(c).Envelope(), k.sender(c), pipeline, rand.Float64, h.Warn)
+	k.registry.Add(id.queue)
 	k.open()
 	return k
 }
