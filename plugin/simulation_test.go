@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/routelens/routelens/plugin/config"
+	"github.com/routelens/routelens/plugin/encode"
+	"github.com/routelens/routelens/plugin/export"
 	"github.com/routelens/routelens/plugin/host"
 	"github.com/routelens/routelens/plugin/metrics"
 	"github.com/routelens/routelens/plugin/queue"
@@ -128,7 +130,9 @@ func (w *world) join() *thread {
 		"retry":{"initial":"100ms","max":"2s","max_elapsed":"20s"},"buffer":{"max_bytes":"20KiB"}}}`))
 	require.NoError(w.t, err)
 	th.collector = newCollector(th, &c, identity{queue: queueName + "plugin/" + w.sink, self: w.joined}, metrics.NewPipeline(&w.stats, nil))
-	th.collector.clock = func() time.Time { return w.now }
+	k := th.collector
+	k.clock = func() time.Time { return w.now }
+	k.exporter = export.New(c.Sink, encode.New(&c).Envelope(), k.sender(&c), k.pipeline, w.random.Float64, w.Warn) // by the seed alone
 	w.threads = append(w.threads, th)
 	return th
 }
@@ -312,7 +316,7 @@ func (w *world) settle() {
 		}
 	}
 	v := w.stats.values
-	require.Equal(w.t, int(v[metrics.Emitted]), int(w.stats.ended()), "%v", v)
+	require.Equal(w.t, int(v[metrics.Emitted]), int(w.stats.ended()), "%v; on the queues: %q", v, w.items)
 	require.Len(w.t, w.threads, 1, "who leaves is gone at last")
 	require.Zero(w.t, v[metrics.WaitingRecords], "the gauge tells of nothing where there is nothing")
 	for line, times := range w.arrived {
