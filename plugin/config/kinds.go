@@ -69,6 +69,9 @@ func (o object) keys() []string {
 }
 
 func join(path, key string) string {
+	if key = shorten(key); key == "" {
+		key = `""`
+	}
 	if path == "" {
 		return key
 	}
