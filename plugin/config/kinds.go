@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -203,12 +204,12 @@ type integer struct {
 }
 
 func (n integer) read(r *reader, path string, v gjson.Result) {
-	whole := int(v.Num)
-	if v.Type != gjson.Number || float64(whole) != v.Num || whole < n.min || whole > n.max {
+	// Bounds first: what a number beyond int converts to hangs on the compiler.
+	if v.Type != gjson.Number || !(v.Num >= float64(n.min) && v.Num <= float64(n.max)) || v.Num != math.Trunc(v.Num) {
 		r.refuse(path, "a whole number from "+strconv.Itoa(n.min)+" to "+strconv.Itoa(n.max), v)
 		return
 	}
-	*n.to = whole
+	*n.to = int(v.Num)
 }
 
 type size struct {
