@@ -130,8 +130,8 @@ func (t texts) read(r *reader, path string, v gjson.Result) {
 
 // dictionary maps names to texts.
 type dictionary struct {
-	to    *[]Attribute
-	names textRule
+	to            *[]Attribute
+	names, values textRule
 }
 
 func (d dictionary) read(r *reader, path string, v gjson.Result) {
@@ -150,8 +150,8 @@ func (d dictionary) read(r *reader, path string, v gjson.Result) {
 			r.report(join(path, name), "its name must be "+d.names.words, "")
 		case seen[key.Str]:
 			r.refuse(at, "given once", value)
-		case value.Type != gjson.String:
-			r.refuse(at, "a text", value)
+		case value.Type != gjson.String || !d.values.ok(value.Str):
+			r.refuse(at, d.values.words, value)
 		default:
 			*d.to = append(*d.to, Attribute{key.Str, value.Str})
 		}

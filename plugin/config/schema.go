@@ -48,7 +48,7 @@ func (d dictionary) schema() map[string]any {
 	return map[string]any{
 		"type":                 "object",
 		"propertyNames":        map[string]any{"pattern": d.names.pattern},
-		"additionalProperties": map[string]any{"type": "string"},
+		"additionalProperties": map[string]any{"type": "string", "pattern": d.values.pattern},
 	}
 }
 

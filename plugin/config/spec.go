@@ -15,7 +15,7 @@ func spec(c *Config) object {
 			{"cluster", "The Envoy cluster that reaches the sink. Required.", required{text{&c.Sink.Cluster, anyText}}},
 			{"authority", "The :authority of the requests. Default: the cluster's name.", text{&c.Sink.Authority, anyText}},
 			{"path", "The path of the requests, with its query. Default: / for ndjson, /loki/api/v1/push for loki.", text{&c.Sink.Path, aPath}},
-			{"headers", "Further request headers, such as a credential.", dictionary{&c.Sink.Headers, aHeaderName}},
+			{"headers", "Further request headers, such as a credential.", dictionary{&c.Sink.Headers, aHeaderName, oneLine}},
 			{"timeout", "How long to wait for an answer.", duration{&c.Sink.Timeout, 10 * time.Millisecond, 5 * time.Minute}},
 			{"labels", "Stream labels (loki): keys of resource, or one of " + list(LokiLabels) + ". Few values each: every combination is a stream.", texts{&c.Sink.Labels, anyText}},
 			{"max_in_flight", "Requests under way at once.", integer{&c.Sink.MaxInFlight, 1, 64}},
@@ -33,7 +33,7 @@ func spec(c *Config) object {
 				{"max_bytes", "Most bytes; beyond it ordinary records are dropped first, the oldest first.", size{&c.Sink.Buffer.MaxBytes, 1 << 10, 1 << 30}},
 			}},
 		}},
-		{"resource", "Who the proxy is, on every record: OpenTelemetry resource attributes such as service.name.", dictionary{&c.Resource, anyText}},
+		{"resource", "Who the proxy is, on every record: OpenTelemetry resource attributes such as service.name.", dictionary{&c.Resource, anyText, freeText}},
 		{"sampling", "Which exchanges become records. Decided at the end of each, by a hash of its trace id, else its request id.", object{
 			{"rate", "Share of ordinary exchanges.", number{&c.Sampling.Rate, 0, 1}},
 			{"follow_trace", "Keep every exchange whose trace is sampled.", boolean{&c.Sampling.FollowTrace}},

@@ -14,9 +14,13 @@ type textRule struct {
 }
 
 var (
-	anyText = textRule{"a text that is not empty", `^[^\u0000-\u001f]+$`, func(s string) bool { return s != "" && !hasControl(s) }}
+	freeText = textRule{"a text", "^", func(string) bool { return true }}
 
-	aPath = textRule{`a path that begins with "/"`, `^/[^\u0000-\u0020]*$`, func(s string) bool {
+	oneLine = textRule{"a text without control characters", `^[^\u0000-\u001f\u007f]*$`, func(s string) bool { return !hasControl(s) }}
+
+	anyText = textRule{"a text without control characters that is not empty", `^[^\u0000-\u001f\u007f]+$`, func(s string) bool { return s != "" && !hasControl(s) }}
+
+	aPath = textRule{`a path that begins with "/", without spaces`, `^/[^\u0000-\u0020\u007f]*$`, func(s string) bool {
 		return strings.HasPrefix(s, "/") && !hasControl(s) && !strings.Contains(s, " ")
 	}}
 
@@ -31,7 +35,7 @@ var (
 		return s != ""
 	}}
 
-	aTemplate = textRule{`a path template such as "/users/{id}" or "/files/{path...}"`, `^(/([^{}/\u0000-\u0020]*|\{[A-Za-z0-9_]+\}))+$|^(/([^{}/\u0000-\u0020]*|\{[A-Za-z0-9_]+\}))*/\{[A-Za-z0-9_]+\.\.\.\}$`, isTemplate}
+	aTemplate = textRule{`a path template such as "/users/{id}" or "/files/{path...}"`, `^(/([^{}/\u0000-\u0020\u007f]*|\{[A-Za-z0-9_]+\}))+$|^(/([^{}/\u0000-\u0020\u007f]*|\{[A-Za-z0-9_]+\}))*/\{[A-Za-z0-9_]+\.\.\.\}$`, isTemplate}
 )
 
 func oneOf(words []string) textRule {
@@ -39,7 +43,7 @@ func oneOf(words []string) textRule {
 }
 
 func hasControl(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 }) >= 0
+	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f }) >= 0
 }
 
 func isTemplate(s string) bool {
