@@ -76,6 +76,6 @@ func (s size) schema() map[string]any {
 }
 
 func (d duration) schema() map[string]any {
-	return map[string]any{"type": "string", "pattern": `^([0-9]+(\.[0-9]*)?(ns|us|µs|μs|ms|s|m|h))+$|^0$`, "default": d.to.String(),
+	return map[string]any{"type": "string", "pattern": `^[+-]?(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$`, "default": d.to.String(),
 		"$comment": "from " + d.min.String() + " to " + d.max.String()}
 }
