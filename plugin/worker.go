@@ -88,6 +88,11 @@ func (w *worker) emit(frame *queue.Builder, r *record.Record) {
 		w.pipeline.Dropped(metrics.TooLarge, 1)
 		return
 	}
+	if frame.Len() > w.maxRecord && frame.Count() > 1 { // a request takes whole frames: this one must fit
+		frame.Undo()
+		w.send(frame)
+		frame.Add(w.dialect, r)
+	}
 	if frame.Len() >= w.fullFrame || frame.Count() >= w.fullCount {
 		w.send(frame)
 	}

@@ -31,8 +31,8 @@ const (
 	Classes
 )
 
-// FrameSize is the size at which a frame is full, in bytes. A record that is
-// larger has a frame to itself.
+// FrameSize is the size at which a frame is full, in bytes. Its last record may
+// pass it.
 const FrameSize = 16 << 10
 
 // Builder gathers records of one class into a frame.
