@@ -48,8 +48,8 @@ func Parse(data []byte) (Config, error) {
 		r.report("configuration", "must be valid JSON", fault)
 	default:
 		spec(&c).read(r, "", gjson.Parse(text))
-		across(&c, r.report)
-		c.SinkID = fingerprint(gjson.Get(text, "sink").Raw, gjson.Get(text, "resource").Raw)
+		across(&c, r)
+		c.SinkID = fingerprint(gjson.Get(text, "sink|@ugly").Raw, gjson.Get(text, "resource|@ugly").Raw)
 	}
 	if len(r.problems) > 0 {
 		return Config{}, r.problems
@@ -102,6 +102,18 @@ func (r *reader) refuse(path, rule string, v gjson.Result) {
 		found = "a list"
 	}
 	r.report(path, "must be "+rule, found)
+}
+
+// sound tells whether nothing was wrong at or below the given keys.
+func (r *reader) sound(keys ...string) bool {
+	for _, p := range r.problems {
+		for _, key := range keys {
+			if rest, below := strings.CutPrefix(p.Path, key); below && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 const maxShown = 60

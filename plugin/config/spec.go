@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/routelens/routelens/plugin/metrics"
@@ -70,20 +71,20 @@ func spec(c *Config) object {
 // labels: those that clients cannot make up.
 var LokiLabels = []string{"service.name", "severity", "http.route", "http.request.method", "http.response.status_code", "envoy.cluster"}
 
-// across checks what no single key can tell.
-func across(c *Config, report func(path, rule, found string)) {
-	if !c.Sink.Enabled() {
+// across checks what no single key can tell, where each of them is sound.
+func across(c *Config, r *reader) {
+	if c.Sink.Retry.Initial > c.Sink.Retry.Max && r.sound("sink.retry.initial", "sink.retry.max") {
+		r.report("sink.retry.initial", "must be at most sink.retry.max ("+c.Sink.Retry.Max.String()+")", c.Sink.Retry.Initial.String())
+	}
+	if c.Sink.Batch.MaxBytes > c.Sink.Buffer.MaxBytes && r.sound("sink.batch.max_bytes", "sink.buffer.max_bytes") {
+		r.report("sink.batch.max_bytes", "must be at most sink.buffer.max_bytes ("+sizeText(c.Sink.Buffer.MaxBytes)+")", sizeText(c.Sink.Batch.MaxBytes))
+	}
+	if !r.sound("sink.labels", "resource") {
 		return
 	}
-	if c.Sink.Retry.Initial > c.Sink.Retry.Max {
-		report("sink.retry.initial", "must be at most sink.retry.max ("+c.Sink.Retry.Max.String()+")", c.Sink.Retry.Initial.String())
-	}
-	if c.Sink.Batch.MaxBytes > c.Sink.Buffer.MaxBytes {
-		report("sink.batch.max_bytes", "must be at most sink.buffer.max_bytes ("+sizeText(c.Sink.Buffer.MaxBytes)+")", sizeText(c.Sink.Batch.MaxBytes))
-	}
-	for _, label := range c.Sink.Labels {
+	for i, label := range c.Sink.Labels {
 		if !c.allowedLabel(label) {
-			report("sink.labels", "each must be a key of resource or one of "+list(LokiLabels), quote(label))
+			r.report("sink.labels["+strconv.Itoa(i)+"]", "must be a key of resource or one of "+list(LokiLabels), quote(label))
 		}
 	}
 }
