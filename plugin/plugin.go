@@ -95,10 +95,17 @@ type stream struct {
 func (s *stream) RequestBody(bytes int)     { s.passed.RequestBody += int64(bytes) }
 func (s *stream) ResponseBody(bytes int)    { s.passed.ResponseBody += int64(bytes) }
 func (s *stream) ResponseHeaders(last bool) { s.passed.HeadersOnly = last }
-func (s *stream) RequestTrailers()          { s.passed.Trailers = s.worker.capture.Trailers() }
 func (s *stream) ResponseTrailers()         { s.passed.ResponseTrailers = true }
 
+func (s *stream) RequestTrailers() {
+	if s.worker != nil {
+		s.passed.Trailers = s.worker.capture.Trailers()
+	}
+}
+
 func (s *stream) End() {
-	s.worker.end(&s.passed)
+	if s.worker != nil { // nil: the configuration was refused, and a trap here would be a 503
+		s.worker.end(&s.passed)
+	}
 	s.passed = capture.Passed{}
 }
