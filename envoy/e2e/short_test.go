@@ -1,0 +1,13 @@
+//go:build !long
+
+package e2e
+
+import "time"
+
+// The sizes of `make e2e`, in minutes together. For the full ones see long_test.go.
+const (
+	ledgerRequests  = 20_000
+	faultTime       = 3 * time.Second
+	replacingTime   = 12 * time.Second
+	replacingPeriod = 2 * time.Second
+)
