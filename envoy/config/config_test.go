@@ -107,20 +107,28 @@ func TestEnvoyAcceptsEveryShape(t *testing.T) {
 				require.NoError(t, RenderListeners(&listeners, options))
 				require.NoError(t, os.WriteFile(options.ListenersFile, listeners.Bytes(), 0o600))
 			}
-			validate(t, dir, options)
+			out, err := validate(t, dir, options)
+			require.NoError(t, err, "%s", out)
 		})
 	}
 }
 
-func validate(t *testing.T, dir string, options Options) {
+func TestEnvoyAsksThePluginWhatItMakesOfItsConfiguration(t *testing.T) {
+	options := shop
+	artifact, _, _ := strings.Cut(needed(t, "ROUTELENS_WASM"), ":")
+	options.Plugin = &Plugin{File: artifact, Config: `{"sink": `}
+	out, err := validate(t, t.TempDir(), options)
+	require.Error(t, err, "%s", out)
+}
+
+func validate(t *testing.T, dir string, options Options) ([]byte, error) {
 	t.Helper()
 	envoy := needed(t, "ROUTELENS_ENVOY")
 	var bootstrap bytes.Buffer
 	require.NoError(t, Render(&bootstrap, options))
 	file := filepath.Join(dir, "bootstrap.yaml")
 	require.NoError(t, os.WriteFile(file, bootstrap.Bytes(), 0o600))
-	out, err := exec.CommandContext(t.Context(), envoy, "--mode", "validate", "-c", file, "-l", "warn").CombinedOutput()
-	require.NoError(t, err, "%s\n%s", out, bootstrap.String())
+	return exec.CommandContext(t.Context(), envoy, "--mode", "validate", "-c", file, "-l", "warn").CombinedOutput()
 }
 
 // needed fails the test, never skips it, where a variable is missing.

@@ -17,7 +17,7 @@ import (
 const pluginConfig = `{
   "sink": {"type": "ndjson", "cluster": "logs", "path": "` + lab.NDJSONPath + `"},
   "resource": {"service.name": "shop"},
-  "sampling": {"rate": 1},
+  "sampling": {"rate": 1, "max_per_second": 0},
   "headers": {"request": ["user-agent"], "response": ["content-type"]}
 }`
 

@@ -11,8 +11,8 @@
 //		Routes: shop.Routes(), Clusters: shop.Clusters(), Sink: store.Cluster(),
 //	}})
 //	defer envoy.Stop()
-//	report := lab.Load{Entry: envoy.Entry, Mix: lab.ShopMix(), Total: 1000}.Run(ctx)
-//	stats, _ := envoy.Stats(ctx)
+//	report, _ := lab.Load{Entry: envoy.Entry, Mix: lab.ShopMix(), Total: 1000}.Run(ctx)
+//	stats, _ := envoy.Quiet(ctx, report.Sent, time.Minute) // stats.Exchanges() is to equal report.Counts
 //	seen, _ := store.RequestIDs(ctx, report.Filter())
 //
 // Every process dies with the one that started it, and every wait ends in an error that says what it

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bufio"
 	"context"
 	"net"
 	"net/http"
@@ -49,6 +50,25 @@ func TestEnvoyServesTheWholeShop(t *testing.T) {
 		require.Equal(t, 3, report.Counts[Outcome{"unmatched", "404"}])
 	}
 	require.NoError(t, envoy.Stop())
+}
+
+func TestEnvoyTunnelsToTheShop(t *testing.T) {
+	shop, err := OpenShop()
+	require.NoError(t, err)
+	defer shop.Close()
+	envoy := startEnvoy(t, shop)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(envoy.Entry, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	answers := bufio.NewReader(conn)
+	for _, request := range []string{"CONNECT shop:80 HTTP/1.1\r\nHost: shop:80\r\n\r\n", "GET /catalog HTTP/1.1\r\nHost: shop\r\n\r\n"} {
+		_, err := conn.Write([]byte(request))
+		require.NoError(t, err)
+		response, err := http.ReadResponse(answers, &http.Request{Method: strings.Fields(request)[0]})
+		require.NoError(t, err)
+		require.Equal(t, 200, response.StatusCode, request)
+	}
 }
 
 func TestEnvoyTakesAnotherListenerOrSaysNo(t *testing.T) {

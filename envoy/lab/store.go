@@ -21,7 +21,7 @@ const (
 const SinkConfig = `{
   "sink": {"type": "ndjson", "cluster": "logs", "path": "` + NDJSONPath + `"},
   "resource": {"service.name": "shop"},
-  "sampling": {"rate": 1}
+  "sampling": {"rate": 1, "max_per_second": 0}
 }`
 
 // StoreOptions say how to run a VictoriaLogs. An empty Address is chosen.
