@@ -37,6 +37,9 @@ type Options struct {
 	// ListenersFile, if set, is where Envoy reads its listener from, as RenderListeners wrote it; Envoy
 	// reads it again whenever another file is renamed over it.
 	ListenersFile string
+	// JSONLog and Lua are Envoy's own ways, for the benchmark to compare with: the file of a JSON access
+	// log, and the script of a Lua filter. Empty: none.
+	JSONLog, Lua string
 	// StatsFlush is how often Envoy merges its workers' histograms, as in "1s"; empty: its default, 5s.
 	StatsFlush string
 }
