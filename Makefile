@@ -12,7 +12,10 @@ BENCHFLAGS ?=
 
 artifact.tinygo := build/routelens.wasm
 artifact.go     := build/routelens-go.wasm
+empty.tinygo    := build/empty.wasm
+empty.go        := build/empty-go.wasm
 artifacts       := $(foreach c,$(COMPILERS),$(or $(artifact.$(c)),$(error COMPILERS=$(COMPILERS): $(c) is neither tinygo nor go)))
+empties         := $(foreach c,$(COMPILERS),$(empty.$(c)))
 sources         := $(shell find plugin -type f ! -name '*_test.go' ! -path '*/testdata/*') go.mod go.sum Tools.mk .ci/build-plugin
 empty           :=
 colon_separated  = $(subst $(empty) ,:,$(strip $(1)))
@@ -80,9 +83,17 @@ fuzz: go ## run every fuzz target for FUZZTIME (30s) each
 	@FUZZTIME=$(FUZZTIME) .ci/fuzz
 
 .PHONY: bench
-bench: $(artifacts) envoy-bin victoria-logs ## measure Envoy's CPU, latency and memory with and without the plugin
-	cd envoy && go run ./bench -plugin $(call colon_separated,$(addprefix ../,$(artifacts))) \
-		-envoy ../.cache/bin/envoy -victoria-logs ../.cache/bin/victoria-logs $(BENCHFLAGS)
+bench: $(artifacts) $(empties) envoy-bin ## measure Envoy's CPU, latency and memory with and without the plugin; BENCHFLAGS='-rounds 3'
+	@cd envoy && go build -o ../build/bench ./bench && exec ../build/bench -plugin $(call colon_separated,$(addprefix ../,$(artifacts))) \
+		-empty $(call colon_separated,$(addprefix ../,$(empties))) -envoy ../.cache/bin/envoy $(BENCHFLAGS)
+
+$(empty.go) $(empty.tinygo): $(wildcard envoy/bench/empty/*.go) envoy/go.mod Tools.mk .ci/build-plugin
+
+$(empty.go): | go
+	@.ci/build-plugin go $@ envoy/bench/empty
+
+$(empty.tinygo): plugin/tinygo-target.json | tinygo
+	@.ci/build-plugin tinygo $@ envoy/bench/empty
 
 ## Tools (fetched once into .cache/, versions in Tools.mk)
 
