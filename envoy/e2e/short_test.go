@@ -8,6 +8,7 @@ import "time"
 const (
 	ledgerRequests  = 20_000
 	faultTime       = 3 * time.Second
+	faultRate       = 300 // requests a second
 	replacingTime   = 12 * time.Second
 	replacingPeriod = 2 * time.Second
 )
