@@ -170,7 +170,7 @@ func tidy(dir string, failed error) error {
 // estimate leaves out a machine's being slow.
 func estimate(o options, variants []variant) time.Duration {
 	each := o.slice + time.Duration(o.rounds)*(2*o.slice+settle) + time.Second // warming up, rounds, starting
-	total := time.Duration(len(variants))*each + 10*time.Second // the access log comes late
+	total := time.Duration(len(variants))*each + 10*time.Second                // the access log comes late
 	for _, v := range variants {
 		if v.artifact != "" {
 			total += 6 * time.Second // counting its host calls
