@@ -17,6 +17,7 @@ type hostCalls struct {
 	reads    int            // times that the host called back for memory, to give data to one of them
 	others   int            // calls in ticks, from the queue and in answers to the plugin's own calls
 	window   time.Duration
+	idle     float64 // others a second while there are no requests
 }
 
 func (h *hostCalls) perRequest() float64 {
@@ -28,7 +29,12 @@ func (h *hostCalls) perRequest() float64 {
 }
 
 func (h *hostCalls) readsPerRequest() float64 { return float64(h.reads) / float64(h.requests) }
-func (h *hostCalls) othersPerSecond() float64 { return float64(h.others) / h.window.Seconds() }
+
+// laterPerRequest are the calls that requests cause beside their own callbacks: what is added up is
+// given out in ticks. What ticks do anyway is taken off.
+func (h *hostCalls) laterPerRequest() float64 {
+	return max(0, float64(h.others)-h.idle*h.window.Seconds()) / float64(h.requests)
+}
 
 // Requests to count host calls of, and how many a second.
 const (
@@ -72,15 +78,22 @@ func countOf(ctx context.Context, o options, v variant, services *services, dir 
 		return nil, err
 	}
 	start := time.Now()
+	time.Sleep(settle)
+	idle, err := parseCalls(log)
+	if err != nil {
+		return nil, err
+	}
+	idleRate := float64(idle.others) / time.Since(start).Seconds()
+	start = time.Now()
 	if _, err := pace(ctx, s.entry(), 1, countedRate, countedRequests*time.Second/countedRate); err != nil {
 		return nil, err
 	}
-	time.Sleep(settle / 10) // the last request's end is logged after its answer
+	time.Sleep(settle) // the last tick with something to give out, and the last batch
 	calls, err := parseCalls(log)
 	if err != nil {
 		return nil, err
 	}
-	calls.window = time.Since(start)
+	calls.window, calls.idle = time.Since(start), idleRate
 	return calls, equal("requests that Envoy's trace log tells of", calls.requests, countedRequests)
 }
 

@@ -173,7 +173,7 @@ func estimate(o options, variants []variant) time.Duration {
 	total := time.Duration(len(variants))*each + 10*time.Second                // the access log comes late
 	for _, v := range variants {
 		if v.artifact != "" {
-			total += 6 * time.Second // counting its host calls
+			total += 8 * time.Second // counting its host calls
 		}
 	}
 	return total

@@ -32,7 +32,8 @@ type Figure struct {
 	CallsByName map[string]int `json:"host_calls_by_name,omitempty"` // of CallsOf requests
 	CallsOf     int            `json:"host_calls_counted_requests,omitempty"`
 	Reads       float64        `json:"host_memory_callbacks_per_request,omitempty"`
-	TickCalls   float64        `json:"host_calls_per_second_of_ticks,omitempty"`
+	Later       float64        `json:"host_calls_in_ticks_per_request,omitempty"`
+	IdleCalls   float64        `json:"host_calls_per_second_idle,omitempty"`
 }
 
 // Series is a figure of each round.
@@ -81,7 +82,7 @@ func newReport(o options, f fleet) Report {
 		}
 		if c := s.calls; c != nil {
 			figure.Calls, figure.CallsByName, figure.CallsOf = c.perRequest(), c.byName, c.requests
-			figure.Reads, figure.TickCalls = c.readsPerRequest(), c.othersPerSecond()
+			figure.Reads, figure.Later, figure.IdleCalls = c.readsPerRequest(), c.laterPerRequest(), c.idle
 		}
 		r.Variants = append(r.Variants, figure)
 	}
@@ -98,7 +99,7 @@ func (r Report) writeJSON(file string) error {
 
 func (r Report) writeTable(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\tCPU us/request\tspread\tx no filter\tx empty\tspread\tp50 us\tp99 us\tRSS MiB\thost calls/request\tdata reads\ttick calls/s\t")
+	fmt.Fprintln(table, "\tCPU us/request\tspread\tx no filter\tx empty\tspread\tp50 us\tp99 us\tRSS MiB\thost calls/request\tdata reads\tin ticks\tidle/s\t")
 	for _, v := range r.Variants {
 		fmt.Fprintf(table, "%s\t%.1f\t%s\t%s\t%s\t%s\t%.0f\t%.0f\t%.0f\t%s\t\n", v.Name, v.CPU.Median, v.CPU.spread(1),
 			v.OverNone.median(), v.OverEmpty.median(), v.OverEmpty.spread(2), v.P50.Median, v.P99.Median, v.RSS.Median, v.calls())
@@ -110,7 +111,8 @@ func (r Report) writeTable(w io.Writer) error {
 Medians of %d rounds of %s, Envoy with one worker, %d connections; spreads are from the lowest to the
 highest round, ratios are taken within a round. Latency is at %.0f requests a second for all, from when
 each was due. Host calls are those made in a request's callbacks; data reads, those of them that made the
-host call back for memory. Ticks and shipping come beside, at %d requests a second.
+host call back for memory; in ticks, what a request causes later, shipping included (at %d requests a
+second: more share one call where there are more); idle, what all threads' ticks do without requests.
 `, r.Rounds, r.Slice, r.Connections, r.Rate, countedRate)
 	return err
 }
@@ -131,7 +133,7 @@ func (s *Series) spread(digits int) string {
 
 func (f Figure) calls() string {
 	if f.CallsOf == 0 {
-		return "-\t-\t-"
+		return "-\t-\t-\t-"
 	}
-	return fmt.Sprintf("%.1f\t%.1f\t%.0f", f.Calls, f.Reads, f.TickCalls)
+	return fmt.Sprintf("%.1f\t%.1f\t%.1f\t%.0f", f.Calls, f.Reads, f.Later, f.IdleCalls)
 }
