@@ -1,0 +1,201 @@
+package config
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTheSchemaIsUpToDate(t *testing.T) {
+	text, err := json.MarshalIndent(Schema(), "", "  ")
+	require.NoError(t, err)
+	golden(t, "schema.json", append(text, '\n'))
+}
+
+// ecma compiles the schema's patterns, which are ECMA-262's. Of what they use,
+// only the escape of a code point differs in Go.
+func ecma(pattern string) (jsonschema.Regexp, error) {
+	return regexp.Compile(regexp.MustCompile(`\\u([0-9a-f]{4})`).ReplaceAllString(pattern, `\x{$1}`))
+}
+
+func schema(t testing.TB) func(text string) error {
+	file, err := jsonschema.UnmarshalJSON(strings.NewReader(marshal(t, Schema())))
+	require.NoError(t, err)
+	compiler := jsonschema.NewCompiler()
+	compiler.UseRegexpEngine(ecma)
+	require.NoError(t, compiler.AddResource("schema.json", file))
+	compiled, err := compiler.Compile("schema.json") // against the meta-schema, too
+	require.NoError(t, err)
+	return func(text string) error {
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		require.NoError(t, err, text)
+		return compiled.Validate(value)
+	}
+}
+
+func marshal(t testing.TB, value any) string {
+	text, err := json.Marshal(value)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// agreed are, for each key, values that parser and schema judge alike. A value
+// stands where its key is; what else the document needs is put around it.
+var agreed = map[string]struct{ good, bad []string }{
+	"sink":                     {good: []string{`{"cluster":"a"}`}, bad: []string{`{}`, `null`, `[]`, `"a"`, `{"cluster":"a","colour":1}`}},
+	"sink.type":                {good: []string{`"ndjson"`, `"loki"`}, bad: []string{`"Loki"`, `""`, `null`, `1`, `["loki"]`}},
+	"sink.cluster":             {good: []string{`"a"`, `"outbound|80||logs.ns.svc.cluster.local"`, `" "`, `"é"`, `"\u0080"`}, bad: []string{`""`, `"a\n"`, `"\u0000"`, `"\u001f"`, `"\u007f"`, `null`, `1`, `{}`}},
+	"sink.authority":           {good: []string{`"a:3100"`}, bad: []string{`""`, `"\t"`, `false`}},
+	"sink.path":                {good: []string{`"/"`, `"/a?b=c&d"`, `"/é"`}, bad: []string{`""`, `"a"`, `" /"`, `"/a b"`, `"/\n"`, `"/a\n"`, `"/\u007f"`, `1`}},
+	"sink.headers":             {good: []string{`{}`, `{"a":""}`, `{"x-!#$%&'*+.^_|~\u0060-9":"é, b"}`}, bad: []string{`{"":"a"}`, `{"A":"a"}`, `{"a b":"a"}`, `{":path":"a"}`, `{"a\n":"a"}`, `{"é":"a"}`, `{"a":1}`, `{"a":null}`, `{"a":"b\n"}`, `{"a":"\u007f"}`, `[]`, `"a"`}},
+	"sink.timeout":             {good: []string{`"1s"`, `"1m0.5s"`, `".5s"`, `"1.s"`, `"+1s"`, `"500000us"`, `"500000µs"`, `"500000μs"`}, bad: []string{`""`, `"1"`, `"1.5"`, `"s"`, `".s"`, `"1 s"`, `" 1s"`, `"1s "`, `"1d"`, `"1S"`, `"1e1s"`, `"++1s"`, `"1s-1s"`, `"-"`, `"1s\n"`, `1`, `null`}},
+	"sink.labels":              {good: []string{`[]`, `["severity","service.name"]`}, bad: []string{`["severity","severity"]`, `[""]`, `[1]`, `["a\n"]`, `"severity"`, `null`, `{}`}},
+	"sink.max_in_flight":       {good: []string{`1`, `64`, `64.0`, `6.4e1`}, bad: []string{`0`, `65`, `1.5`, `-1`, `"1"`, `null`, `1e999`, `true`}},
+	"sink.batch":               {good: []string{`{}`}, bad: []string{`[]`, `{"bytes":1}`, `null`}},
+	"sink.batch.max_bytes":     {good: []string{`"1KiB"`, `"2MiB"`, `"0001024B"`}, bad: []string{`""`, `"1"`, `"KiB"`, `"1kib"`, `"1KB"`, `"1.5KiB"`, `"+1KiB"`, `" 1KiB"`, `"1KiB\n"`, `1024`, `null`}},
+	"sink.batch.max_records":   {good: []string{`1`, `1000000`}, bad: []string{`0`, `1000001`, `0.5`, `"1"`}},
+	"sink.batch.max_delay":     {good: []string{`"10ms"`, `"1m"`}, bad: []string{`"soon"`, `0`}},
+	"sink.retry":               {good: []string{`{}`}, bad: []string{`[]`, `{"min":1}`}},
+	"sink.retry.initial":       {good: []string{`"10ms"`, `"10s"`}, bad: []string{`10`, `""`}},
+	"sink.retry.max":           {good: []string{`"1h"`}, bad: []string{`10`, `"1h "`}},
+	"sink.retry.max_elapsed":   {good: []string{`"0"`, `"+0"`, `"-0"`, `"0s"`, `"-0s"`, `"24h"`}, bad: []string{`0`, `""`, `"+"`, `"00"`}},
+	"sink.buffer":              {good: []string{`{}`}, bad: []string{`[]`, `{"max_size":"1MiB"}`}},
+	"sink.buffer.max_bytes":    {good: []string{`"1GiB"`, `"256KiB"`}, bad: []string{`"1TiB"`, `1`}},
+	"resource":                 {good: []string{`{}`, `{"service.name":"a","b c":""}`, `{"a":"\n"}`}, bad: []string{`{"":"a"}`, `{"\n":"a"}`, `{"a":1}`, `{"a":{"b":"c"}}`, `[]`, `null`}},
+	"sampling":                 {good: []string{`{}`}, bad: []string{`[]`, `0.5`, `{"ratio":1}`}},
+	"sampling.rate":            {good: []string{`0`, `1`, `0.5`, `1e-9`, `-0`, `1.0`}, bad: []string{`1.0001`, `-0.0001`, `"1"`, `null`, `true`, `1e999`}},
+	"sampling.follow_trace":    {good: []string{`true`, `false`}, bad: []string{`1`, `"true"`, `null`}},
+	"sampling.errors":          {good: []string{`0`, `1`}, bad: []string{`2`, `-1`, `"1"`}},
+	"sampling.slow":            {good: []string{`{}`}, bad: []string{`[]`, `"1s"`, `{"above":"1s"}`}},
+	"sampling.slow.over":       {good: []string{`"1ms"`, `"1h"`}, bad: []string{`1`, `"1"`}},
+	"sampling.slow.rate":       {good: []string{`0`, `1`}, bad: []string{`2`, `-1`, `"1"`}},
+	"sampling.max_per_second":  {good: []string{`0`, `1000000`}, bad: []string{`-1`, `1000001`, `0.1`, `"1"`}},
+	"headers":                  {good: []string{`{}`}, bad: []string{`[]`, `{"trailers":[]}`}},
+	"headers.request":          {good: []string{`[]`, `["a","b"]`}, bad: []string{`["a","a"]`, `["A"]`, `[""]`, `[null]`, `"a"`, `null`}},
+	"headers.response":         {good: []string{`["a"]`}, bad: []string{`[":status"]`, `{}`}},
+	"headers.request_trailers": {good: []string{`["a"]`}, bad: []string{`["a b"]`, `1`}},
+	"headers.response_trailers": {good: []string{`["grpc-message"]`},
+		bad: []string{`["a,b"]`, `["a:"]`}},
+	"headers.mask":     {good: []string{`["a"]`}, bad: []string{`["*é"]`, `false`}},
+	"query":            {good: []string{`{}`}, bad: []string{`[]`, `"drop"`}},
+	"query.mode":       {good: []string{`"drop"`, `"keep"`, `"mask"`}, bad: []string{`"DROP"`, `null`, `""`}},
+	"query.mask":       {good: []string{`[]`, `["a b","A","é"]`}, bad: []string{`[""]`, `["a","a"]`, `["\n"]`, `[1]`}},
+	"routes":           {good: []string{`{}`}, bad: []string{`[]`, `["/a"]`}},
+	"routes.templates": {good: []string{`[]`, `["/","/a/","//","/{id}","/{a}/b/{c...}","/...","/é"]`}, bad: []string{`[""]`, `["a"]`, `["/{}"]`, `["/{a"]`, `["/a}"]`, `["/{a}b"]`, `["/b{a}"]`, `["/{a}{b}"]`, `["/{a...}/b"]`, `["/{a....}"]`, `["/{...}"]`, `["/{a-b}"]`, `["/{é}"]`, `["/a b"]`, `["/a\n"]`, `["/{a\n}"]`, `["/\u007f"]`, `["/a","/a"]`, `[1]`, `"/a"`}},
+	"routes.max":       {good: []string{`1`, `100000`}, bad: []string{`0`, `100001`, `"1"`}},
+	"metrics":          {good: []string{`{}`}, bad: []string{`[]`, `{"label":[]}`}},
+	"metrics.labels":   {good: []string{`[]`, `["route","grpc_response_status"]`}, bad: []string{`["route","route"]`, `["path"]`, `["route|method"]`, `["route\n"]`, `[1]`, `null`}},
+	"metrics.max_series": {good: []string{`1`, `1000000`},
+		bad: []string{`0`, `1000001`, `1.5`}},
+}
+
+// document puts a value at its key; a sink gets its cluster as well.
+func document(key, value string) string {
+	parts := strings.Split(key, ".")
+	for i := len(parts) - 1; i >= 0; i-- {
+		cluster := ""
+		if i == 1 && parts[0] == "sink" && parts[1] != "cluster" {
+			cluster = `"cluster":"a",`
+		}
+		value = `{` + cluster + `"` + parts[i] + `":` + value + `}`
+	}
+	return value
+}
+
+func TestParserAndSchemaAgree(t *testing.T) {
+	validate := schema(t)
+	for key, values := range agreed {
+		t.Run(key, func(t *testing.T) {
+			for _, value := range values.good {
+				_, err := Parse([]byte(document(key, value)))
+				assert.NoError(t, err, document(key, value))
+				assert.NoError(t, validate(document(key, value)), document(key, value))
+			}
+			for _, value := range values.bad {
+				_, err := Parse([]byte(document(key, value)))
+				assert.Error(t, err, document(key, value))
+				assert.Error(t, validate(document(key, value)), document(key, value))
+			}
+		})
+	}
+	for _, text := range []string{`null`, `[]`, `"a"`, `1`, `{"nope":1}`, `{"":1}`} {
+		_, err := Parse([]byte(text))
+		assert.Error(t, err, text)
+		assert.Error(t, validate(text), text)
+	}
+}
+
+func TestEveryKeyIsInTheTableThatHoldsParserAndSchemaEqual(t *testing.T) {
+	var keys []string
+	c := Default()
+	walk("", spec(&c), func(path string, _ field) { keys = append(keys, path) })
+	for _, key := range keys {
+		assert.Contains(t, agreed, key)
+	}
+	assert.Len(t, agreed, len(keys), "and no other")
+}
+
+// walk visits every key, an object's before those within.
+func walk(path string, o object, visit func(path string, f field)) {
+	for _, f := range o {
+		visit(join(path, f.key), f)
+		if within, ok := f.kind.(object); ok {
+			walk(join(path, f.key), within, visit)
+		}
+	}
+}
+
+// What the schema lets through and the parser refuses, entirely: JSON Schema can
+// neither read a size or a duration, nor compare two keys, nor see a key that is
+// given twice. There is nothing that the parser takes and the schema refuses.
+func TestTheSchemaCannotTell(t *testing.T) {
+	validate := schema(t)
+	for name, texts := range map[string][]string{
+		"the bounds of a size": {
+			document("sink.batch.max_bytes", `"1023B"`), document("sink.batch.max_bytes", `"17MiB"`), document("sink.batch.max_bytes", `"99999999999999999999B"`),
+			document("sink.buffer.max_bytes", `"1023B"`), document("sink.buffer.max_bytes", `"2GiB"`),
+		},
+		"the bounds of a duration": {
+			document("sink.timeout", `"9ms"`), document("sink.timeout", `"5m1ns"`), document("sink.timeout", `"-1s"`), document("sink.timeout", `"0"`), document("sink.timeout", `"9999999999h"`),
+			document("sink.batch.max_delay", `"61s"`), document("sink.retry.initial", `"9ms"`), document("sink.retry.max", `"61m"`), document("sink.retry.max_elapsed", `"25h"`),
+			document("sampling.slow.over", `"999us"`),
+		},
+		"that a stream label is a key of resource or one of a list": {document("sink.labels", `["url.path"]`)},
+		"that the first wait is at most the longest":                {document("sink.retry", `{"initial":"2s","max":"1s"}`)},
+		"that a batch fits the buffer":                              {document("sink.buffer.max_bytes", `"1KiB"`)},
+		"that a key is given twice":                                 {`{"query":{},"query":{}}`, `{"resource":{"a":"b","a":"b"}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, text := range texts {
+				_, err := Parse([]byte(text))
+				assert.Error(t, err, text)
+				assert.NoError(t, validate(text), text)
+			}
+		})
+	}
+}
+
+func TestTheSchemaGivesTheDefaultsThatTheParserTakes(t *testing.T) {
+	c := Default()
+	want, err := Parse([]byte(`{"sink":{"cluster":"a"}}`))
+	require.NoError(t, err)
+	want.SinkID = ""
+	walk("", spec(&c), func(path string, f field) {
+		value, ok := f.kind.schema()["default"]
+		if !ok {
+			return
+		}
+		got, err := Parse([]byte(document(path, marshal(t, value))))
+		require.NoError(t, err, path)
+		got.SinkID = ""
+		if !strings.HasPrefix(path, "sink.") {
+			got.Sink = want.Sink // it is there only with a cluster
+		}
+		assert.Equal(t, want, got, path)
+	})
+}
