@@ -7,4 +7,6 @@ import "github.com/routelens/routelens/plugin/host"
 
 func main() {} // never runs: a proxy-wasm module is a library
 
-func init() { host.Run(func(h *host.Host) host.Plugin { return &plugin{host: h} }) }
+func init() { host.Run(newPlugin) }
+
+func newPlugin(h *host.Host) host.Plugin { return &plugin{host: h} }

@@ -46,15 +46,17 @@ const TickPeriod = 200 * time.Millisecond
 
 // Run registers the plugin. It must be called from an init function: neither
 // artifact's main ever runs.
-func Run(newPlugin func(*Host) Plugin) { setVMContext(&vm{newPlugin: newPlugin}) }
+func Run(newPlugin func(*Host) Plugin) { setVMContext(&VM{New: newPlugin}) }
 
-type vm struct {
+// VM is what [Run] registers with the SDK. The SDK's emulator takes it in tests.
+type VM struct {
 	vmBase
-	newPlugin func(*Host) Plugin
+	New func(*Host) Plugin
 }
 
-func (v *vm) NewPluginContext(uint32) pluginContext {
-	return &plugin{Plugin: v.newPlugin(&Host{})}
+// NewPluginContext is called by the SDK for each configuration.
+func (v *VM) NewPluginContext(uint32) pluginContext {
+	return &plugin{Plugin: v.New(&Host{})}
 }
 
 type plugin struct {
