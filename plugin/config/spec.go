@@ -54,7 +54,7 @@ func spec(c *Config) object {
 		}},
 		{"query", "The query string.", object{
 			{"mode", "Leave it out, keep it, or keep it with some values masked.", choice{&c.Query.Mode, []string{QueryDrop, QueryKeep, QueryMask}}},
-			{"mask", "Parameters whose values are masked (mode mask).", texts{&c.Query.Mask, anyText}},
+			{"mask", "Parameters whose values are masked (mode mask), in any case; token stands for token[] and token[a] too.", texts{&c.Query.Mask, anyText}},
 		}},
 		{"routes", "http.route: Envoy's route name, else the first template that matches, else \"unmatched\".", object{
 			{"templates", "Path templates: {name} is one segment, {name...} at the end is all the rest.", texts{&c.Routes.Templates, aTemplate}},

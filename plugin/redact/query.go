@@ -17,7 +17,7 @@ type Query struct {
 func NewQuery(c config.Query) *Query {
 	q := &Query{mode: c.Mode, mask: map[string]bool{}}
 	for _, name := range c.Mask {
-		q.mask[name] = true
+		q.mask[strings.ToLower(name)] = true
 	}
 	return q
 }
@@ -43,9 +43,12 @@ func (q *Query) Apply(query string) string {
 	return strings.Join(parameters, "&")
 }
 
-// masked compares names as a server would read them: decoded. One that cannot be
-// decoded is masked, as nobody can say what a server makes of it.
+// masked compares names as a server may read them: decoded, some in any case,
+// without space around it, and token[] or token[a] as parts of token. One that
+// cannot be decoded is masked, as nobody can say what a server makes of it.
 func (q *Query) masked(name string) bool {
 	decoded, err := url.QueryUnescape(name)
-	return err != nil || q.mask[decoded]
+	decoded = strings.ToLower(strings.TrimSpace(decoded))
+	whole, _, _ := strings.Cut(decoded, "[")
+	return err != nil || q.mask[decoded] || q.mask[strings.TrimSpace(whole)]
 }
