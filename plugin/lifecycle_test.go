@@ -1,3 +1,5 @@
+//go:build !wasip1 // the emulator is native only
+
 package main
 
 import (
