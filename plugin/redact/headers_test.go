@@ -15,7 +15,9 @@ var sample = [][2]string{
 	{"cookie", "a=b"}, {"cookie", "c=d"}, {"x-bytes", "\xff\x00"}, {"", "no name"},
 }
 
-func field(name string, values ...string) record.Field { return record.Field{Name: name, Values: values} }
+func field(name string, values ...string) record.Field {
+	return record.Field{Name: name, Values: values}
+}
 
 func TestHeaderSelection(t *testing.T) {
 	for _, c := range []struct {

@@ -50,21 +50,29 @@ func (l *Limiter) Allow() bool {
 	return true
 }
 
+// maxAhead is how many seconds another thread's clock may be ahead of ours, as
+// its tick came first, or ours has not come yet. One that is further ahead was
+// set back since, and must not stop records until then.
+const maxAhead = 60
+
 // take takes a block of this second's permits. The shared value is the second
-// and how many of its permits are gone. A thread whose clock is behind takes none.
+// and how many of its permits are gone. A thread whose tick is late takes from
+// the second that others are in: the limit holds for each second there.
 func (l *Limiter) take() (n int) {
 	taken := shared.Update(l.data, l.key, func(value []byte) ([]byte, bool) {
 		var second, gone int64
 		if len(value) == 16 {
 			second, gone = int64(binary.LittleEndian.Uint64(value)), int64(binary.LittleEndian.Uint64(value[8:]))
 		}
-		if second < l.second {
+		switch {
+		case second == 0: // what was taken before the very first tick counts
+			second = l.second
+		case second < l.second, l.second > 0 && second > l.second+maxAhead:
 			second, gone = l.second, 0
 		}
-		n = min(l.block, l.max-int(gone))
+		n = int(min(int64(l.block), int64(l.max)-gone))
 		next := binary.LittleEndian.AppendUint64(nil, uint64(second))
-		next = binary.LittleEndian.AppendUint64(next, uint64(gone)+uint64(n))
-		return next, second == l.second && n > 0
+		return binary.LittleEndian.AppendUint64(next, uint64(gone+int64(n))), n > 0
 	})
 	if !taken {
 		return 0

@@ -1,0 +1,144 @@
+package sampling
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/routelens/routelens/plugin/shared/sharedtest"
+)
+
+const key = "limit"
+
+func threads(data *sharedtest.Data, n, max int) []*Limiter {
+	all := make([]*Limiter, n)
+	for i := range all {
+		all[i] = NewLimiter(data, key, max)
+	}
+	return all
+}
+
+func allowed(l *Limiter, tries int) (n int) {
+	for range tries {
+		if l.Allow() {
+			n++
+		}
+	}
+	return n
+}
+
+var noon = time.Unix(1_770_000_000, 0)
+
+func TestALimitOfNothingIsNoLimit(t *testing.T) {
+	assert.Equal(t, 10_000, allowed(NewLimiter(sharedtest.New(), key, 0), 10_000))
+}
+
+func TestOneThreadMayUseTheWholeLimit(t *testing.T) {
+	for _, max := range []int{1, 2, 19, 20, 21, 500, 1_000_000} {
+		l := NewLimiter(sharedtest.New(), key, max)
+		for second := range 3 {
+			l.Tick(noon.Add(time.Duration(second) * time.Second))
+			assert.Equal(t, max, allowed(l, max+10), "of %d", max)
+		}
+	}
+}
+
+// Threads tick every 200 ms, each at its own moment, and lose swaps to each
+// other. The limit holds for every second in the shared store.
+func TestTheLimitIsNeverPassedWhateverThreadsLose(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		data := sharedtest.New()
+		max, count := 1+r.IntN(300), 1+r.IntN(8)
+		all := threads(data, count, max)
+		taken, offered := map[int64]int{}, 0
+		for ms := range 5000 {
+			now := noon.Add(time.Duration(ms) * time.Millisecond)
+			for i, l := range all {
+				if (ms+i*37)%200 == 0 {
+					l.Tick(now)
+				}
+				if r.IntN(10) == 0 {
+					data.FailSwaps = r.IntN(20)
+				}
+				before := gone(data)
+				n := allowed(l, r.IntN(4))
+				offered += n
+				after := gone(data)
+				if after[0] == before[0] {
+					taken[after[0]] += int(after[1] - before[1])
+				} else {
+					taken[after[0]] += int(after[1])
+				}
+				data.FailSwaps = 0
+			}
+		}
+		total := 0
+		for second, n := range taken {
+			require.LessOrEqual(t, n, max, "second %d, seed %d", second, seed)
+			total += n
+		}
+		require.LessOrEqual(t, offered, total, "nobody allows what was not taken")
+		require.Greater(t, total, 0)
+	}
+}
+
+func gone(data *sharedtest.Data) [2]int64 {
+	value, _ := data.Get(key)
+	return [2]int64{int64(binary.LittleEndian.Uint64(value)), int64(binary.LittleEndian.Uint64(value[8:]))}
+}
+
+func TestAThreadWhoseTickIsLateIsNotLimitedForIt(t *testing.T) {
+	all := threads(sharedtest.New(), 2, 20)
+	all[1].Tick(noon)
+	all[0].Tick(noon.Add(time.Second))
+	require.True(t, all[0].Allow())
+	assert.Equal(t, 19, allowed(all[1], 100), "what the others' second has left")
+}
+
+func TestANewThreadNeedNotWaitForItsFirstTick(t *testing.T) {
+	data := sharedtest.New()
+	old := NewLimiter(data, key, 20)
+	old.Tick(noon)
+	require.Equal(t, 5, allowed(old, 5))
+	assert.Equal(t, 15, allowed(NewLimiter(data, key, 20), 100))
+}
+
+func TestWhatIsTakenBeforeTheVeryFirstTickCounts(t *testing.T) {
+	l := NewLimiter(sharedtest.New(), key, 20)
+	require.Equal(t, 15, allowed(l, 15))
+	l.Tick(noon)
+	assert.Equal(t, 5, allowed(l, 100))
+	l.Tick(noon.Add(time.Second))
+	assert.Equal(t, 20, allowed(l, 100))
+}
+
+func TestAClockThatIsSetBackDoesNotStopRecords(t *testing.T) {
+	l := NewLimiter(sharedtest.New(), key, 20)
+	l.Tick(noon)
+	require.Equal(t, 20, allowed(l, 100))
+	l.Tick(noon.Add(-24 * time.Hour))
+	assert.Equal(t, 20, allowed(l, 100))
+}
+
+func TestAStoreThatIsOfNoUseLimitsAndDoesNotPanic(t *testing.T) {
+	data := sharedtest.New()
+	l := NewLimiter(data, key, 20)
+	for _, value := range [][]byte{nil, {1}, make([]byte, 17)} {
+		data.Swap(key, value, 0)
+		l.Tick(noon)
+		assert.LessOrEqual(t, allowed(l, 100), 20)
+		l.second = 0
+	}
+	data.Swap(key, append(binary.LittleEndian.AppendUint64(nil, uint64(noon.Unix())), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f), 0)
+	l = NewLimiter(data, key, 20)
+	l.Tick(noon)
+	assert.False(t, l.Allow())
+	data.FailSwaps = 1000
+	l.Tick(noon.Add(time.Second))
+	assert.False(t, l.Allow())
+}
