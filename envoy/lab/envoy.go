@@ -60,7 +60,8 @@ func StartEnvoy(ctx context.Context, o EnvoyOptions) (*Envoy, error) {
 		"-c", bootstrap,
 		"--concurrency", strconv.Itoa(o.Concurrency),
 		"--use-dynamic-base-id",
-		"--drain-time-s", "2", // how long a replaced listener lives on; Envoy's own is ten minutes
+		// A replaced listener's connections end with their next answer, and all of it after 5 s, not ten minutes.
+		"--drain-time-s", "5", "--drain-strategy", "immediate",
 	}, o.Args...)
 	process, err := start("envoy", o.Binary, o.Dir, args...)
 	if err != nil {
