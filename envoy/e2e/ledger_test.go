@@ -69,8 +69,8 @@ func (s *stand) reconcileCounters(t *testing.T, reports ...lab.Report) (sent int
 			counts[outcome] += n
 		}
 	}
-	stats, err := s.Quiet(t.Context(), sent, 90*time.Second)
-	require.NoError(t, err)
+	stats, err := s.Quiet(t.Context(), sent, time.Minute)
+	assert.NoError(t, err)
 	assert.Equal(t, counts, stats.Exchanges(), "exchanges by route and code")
 	assert.Zero(t, stats.Pipeline().WaitingBytes, "bytes waiting once it is quiet")
 	return sent, stats

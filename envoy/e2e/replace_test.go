@@ -1,0 +1,139 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/routelens/routelens/envoy/config"
+	"github.com/routelens/routelens/envoy/lab"
+	"github.com/routelens/routelens/plugin/metrics"
+)
+
+// change replaces the plugin for the n-th time.
+type change struct {
+	name string
+	make func(t *testing.T, p *config.Plugin, n int)
+}
+
+// Each moves the queue in its own way.
+var (
+	byConfiguration = change{"configuration", func(_ *testing.T, p *config.Plugin, n int) { // same VMs, same queue
+		p.Config = configuration(settings{"headers.request": []string{fmt.Sprintf("x-%d", n)}})
+	}}
+	byEnvironment = change{"environment", func(_ *testing.T, p *config.Plugin, n int) { // new VMs, same queue
+		p.Env = map[string]string{"GENERATION": fmt.Sprint(n)}
+	}}
+	byCode = change{"code", func(t *testing.T, p *config.Plugin, n int) { // likewise
+		p.File = renewed(t, p.File, n)
+	}}
+	bySink = change{"sink", func(_ *testing.T, p *config.Plugin, n int) { // same VMs, new queue
+		p.Config = configuration(settings{"sink.path": fmt.Sprintf("%s&generation=%d", lab.NDJSONPath, n)})
+	}}
+)
+
+func TestReplacingThePluginUnderLoadLosesNothing(t *testing.T) {
+	cases := []struct {
+		name    string
+		changes []change
+	}{
+		{"same sink", []change{byConfiguration, byEnvironment, byCode}},
+		{"sinks come and go", []change{bySink, byConfiguration, byEnvironment, bySink, byCode}},
+	}
+	eachArtifact(t, func(t *testing.T, wasm string) {
+		for _, c := range cases {
+			t.Run(c.name, func(t *testing.T) { testReplacing(t, wasm, c.changes) })
+		}
+	})
+}
+
+func testReplacing(t *testing.T, wasm string, changes []change) {
+	s := open(t, standOptions{wasm: wasm, concurrency: 2})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	reports := make(chan lab.Report, 1)
+	failed := make(chan error, 1)
+	go func() {
+		report, err := lab.Load{Entry: s.Entry, Mix: lab.ShopMix(), Rate: replacingRate, Workers: 8}.Run(ctx)
+		reports <- report
+		failed <- err
+	}()
+	made := s.replaceInTurn(t, changes)
+	stop()
+	report := <-reports
+	require.NoError(t, <-failed)
+	require.Empty(t, report.Failures, "requests that failed while the plugin was replaced")
+
+	sent, stats := s.reconcileCounters(t, report)
+	p := stats.Pipeline()
+	t.Logf("%d requests through %d replacements: %s; %d collectors", sent, made, p, int(stats.Sum(metrics.CollectorChanges)))
+	assert.Equal(t, sent, p.Emitted)
+	assert.EqualValues(t, p.Dropped, stats.Sum(metrics.Dropped, "reason=sink_removed"), "no other reason: %v", reasons(stats))
+	if !slices.ContainsFunc(changes, func(c change) bool { return c.name == bySink.name }) {
+		assert.Zero(t, p.Dropped)
+	}
+	missing, doubled := s.compare(t, report)
+	assert.Empty(t, examples(doubled), "%d records are in the store twice", len(doubled))
+	assert.LessOrEqual(t, len(missing), p.Dropped+p.Unconfirmed, "requests that are not in the store, such as %v", examples(missing))
+	assert.GreaterOrEqual(t, sent-len(missing), p.Delivered, "records in the store")
+}
+
+// A counter that nobody adds to any more must not go with the VM that made it.
+func TestCountersOutliveTheVMThatMadeThem(t *testing.T) {
+	eachArtifact(t, func(t *testing.T, wasm string) {
+		t.Parallel()
+		s := open(t, standOptions{wasm: wasm})
+		once := s.load(t, lab.Load{Mix: []lab.Share{{Call: lab.Get("users", "/users/1"), Times: 1}}, Total: 3})
+		s.reconcile(t, once)
+		for n := range 2 {
+			require.NoError(t, s.Replace(t.Context(), func(o *config.Options) { byEnvironment.make(t, o.Plugin, n) }))
+		}
+		time.Sleep(8 * time.Second) // the old VMs are gone after 5
+		later := s.load(t, lab.Load{Mix: []lab.Share{{Call: lab.Get("catalog", "/catalog"), Times: 1}}, Total: 3})
+		s.reconcile(t, once, later)
+	})
+}
+
+// replaceInTurn makes the changes, one a period, for replacingTime.
+func (s *stand) replaceInTurn(t *testing.T, changes []change) (made int) {
+	start := time.Now()
+	for time.Since(start) < replacingTime {
+		time.Sleep(time.Until(start.Add(time.Duration(made+1) * replacingPeriod)))
+		c := changes[made%len(changes)]
+		err := s.Replace(t.Context(), func(o *config.Options) { c.make(t, o.Plugin, made) })
+		require.NoError(t, err, "replacing by %s", c.name)
+		made++
+	}
+	time.Sleep(replacingPeriod)
+	return made
+}
+
+// renewed is a copy of the plugin with other bytes, so that Envoy takes it for other code: a custom
+// section more (https://webassembly.github.io/spec/core/binary/modules.html#custom-section).
+func renewed(t *testing.T, wasm string, n int) string {
+	code, err := os.ReadFile(wasm)
+	require.NoError(t, err)
+	name := "generation"
+	section := append([]byte{0, byte(1 + len(name) + 1), byte(len(name))}, name...)
+	file := filepath.Join(t.TempDir(), fmt.Sprintf("%d.wasm", n))
+	require.NoError(t, os.WriteFile(file, append(append(code, section...), byte(n)), 0o644))
+	return file
+}
+
+// reasons are the records dropped, by reason.
+func reasons(stats lab.Stats) map[string]float64 {
+	dropped := map[string]float64{}
+	for _, reason := range metrics.Reasons() {
+		if n := stats.Sum(metrics.Dropped, "reason="+reason); n > 0 {
+			dropped[reason] = n
+		}
+	}
+	return dropped
+}
