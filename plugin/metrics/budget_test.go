@@ -1,0 +1,61 @@
+package metrics
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/routelens/routelens/plugin/shared/sharedtest"
+)
+
+func TestABudget(t *testing.T) {
+	admitted := func(b *Budget, from, to int) (n int) {
+		for i := from; i < to; i++ {
+			if b.Admit(fmt.Sprint(i)) {
+				n++
+			}
+		}
+		return n
+	}
+	t.Run("admits so many names, and those for ever", func(t *testing.T) {
+		b := NewBudget(sharedtest.New(), "k", 3)
+		for range 3 {
+			assert.Equal(t, 3, admitted(b, 0, 10))
+		}
+	})
+	t.Run("is one for all threads and configurations", func(t *testing.T) {
+		data := sharedtest.New()
+		assert.Equal(t, 2, admitted(NewBudget(data, "k", 3), 0, 2))
+		assert.Equal(t, 3, admitted(NewBudget(data, "k", 3), 0, 10), "two are known already")
+		assert.Equal(t, 3, admitted(NewBudget(data, "k", 1), 0, 10), "a smaller one keeps what was admitted")
+		assert.Equal(t, 5, admitted(NewBudget(data, "k", 5), 0, 10), "a larger one admits more")
+		assert.Equal(t, 3, admitted(NewBudget(data, "other", 3), 0, 10), "another key is another budget")
+	})
+	t.Run("is kept although swaps are lost", func(t *testing.T) {
+		data := sharedtest.New()
+		b := NewBudget(data, "k", 100)
+		for i := range 200 {
+			data.FailSwaps = i % 5
+			b.Admit(fmt.Sprint(i))
+			data.FailSwaps = 0
+		}
+		assert.LessOrEqual(t, admitted(b, 0, 200), 100)
+	})
+	t.Run("admits none where the store is lost", func(t *testing.T) {
+		data := sharedtest.New()
+		b := NewBudget(data, "k", 100)
+		data.FailSwaps = 1000
+		assert.Zero(t, admitted(b, 0, 10))
+	})
+	t.Run("counts from nothing where the store holds something else", func(t *testing.T) {
+		data := sharedtest.New()
+		data.Swap("k", []byte("odd"), 0)
+		assert.Equal(t, 2, admitted(NewBudget(data, "k", 2), 0, 10))
+	})
+	t.Run("takes any name", func(t *testing.T) {
+		b := NewBudget(sharedtest.New(), "k", 3)
+		assert.True(t, b.Admit(""))
+		assert.True(t, b.Admit("\xff\x00/"))
+	})
+}

@@ -1,0 +1,96 @@
+package metrics_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/routelens/routelens/plugin/metrics"
+	"github.com/routelens/routelens/plugin/sampling"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var reasons = []struct{ word, help string }{
+	{"buffer_full", "More than `sink.buffer.max_bytes` waited for the sink."},
+	{"too_large", "The record alone is larger than `sink.batch.max_bytes`."},
+	{"rejected", "The sink refused it for good: an answer that is neither 2xx, nor 408, 429 or 5xx."},
+	{"retries_exhausted", "The sink failed for longer than `sink.retry.max_elapsed`."},
+	{"queue_error", "The proxy did not take it onto the shared queue."},
+	{"sink_removed", "Its sink's configuration went before it was sent."},
+	{"collector_lost", "The VM that held it went without handing it on."},
+}
+
+var decisions = []struct{ word, help string }{
+	{"rate", "Kept: chosen by `sampling.rate`."},
+	{"trace", "Kept: its trace is sampled (`sampling.follow_trace`)."},
+	{"error", "Kept: chosen by `sampling.errors`."},
+	{"slow", "Kept: chosen by `sampling.slow`."},
+	{"skip", "Not chosen."},
+	{"limit", "Chosen, but above `sampling.max_per_second`."},
+}
+
+func TestTheReferenceOfMetricsIsUpToDate(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`# Metrics
+
+The plugin's stats are Envoy's own: they stand on its admin page and on every stats sink. Envoy stores a label within the
+name, as ` + "`wasmcustom.route=.=checkout;.;" + metrics.Requests + "`" + `, and takes it out again where its ` + "`stats_tags`" + ` say so (Istio's
+` + "`extraStatTags`" + ` do the same). Counters are added up in each worker and given to Envoy five times a second.
+
+| metric | kind | labels | what |
+|---|---|---|---|
+`)
+	for _, m := range metrics.All() {
+		labels := ""
+		if len(m.Labels) > 0 {
+			labels = " `" + strings.Join(m.Labels, "`, `") + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s |%s | %s |\n", m.Name, m.Kind, labels, m.Help)
+	}
+	b.WriteString(`
+## Labels of exchanges
+
+` + "`metrics.labels`" + ` chooses which of them there are. A value is at most 200 bytes; what would break a name is turned to ` + "`_`" + `; one
+that is absent is ` + "`-`" + `. Beyond ` + "`metrics.max_series`" + ` every label is ` + "`other`" + `. A method that is neither one of RFC 9110's nor ` + "`PATCH`" + ` is
+` + "`_OTHER`" + `; a response that was never begun has the code ` + "`0`" + `.
+
+## Reasons
+
+| ` + "`reason`" + ` | what |
+|---|---|
+`)
+	for _, r := range reasons {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", r.word, r.help)
+	}
+	b.WriteString("\n## Decisions\n\n| `decision` | what |\n|---|---|\n")
+	for _, d := range decisions {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", d.word, d.help)
+	}
+
+	const file = "../../docs/metrics.md"
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(b.String()), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err, "run go test ./plugin/metrics -update, and read the difference")
+	assert.Equal(t, string(want), b.String(), "%s differs: if that is meant, run go test ./plugin/metrics -update", file)
+}
+
+func TestTheReferenceOfMetricsNamesEveryReasonAndDecisionAndNoOther(t *testing.T) {
+	var words []string
+	for _, r := range reasons {
+		words = append(words, r.word)
+	}
+	assert.Equal(t, metrics.Reasons(), words)
+	words = nil
+	for _, d := range decisions {
+		words = append(words, d.word)
+	}
+	assert.Equal(t, sampling.Names(), words)
+}
