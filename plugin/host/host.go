@@ -86,9 +86,10 @@ func (p *plugin) NewHttpContext(uint32) streamContext {
 	if last := len(p.free) - 1; last >= 0 {
 		s := p.free[last]
 		p.free = p.free[:last]
+		s.live = true
 		return s
 	}
-	return &stream{Stream: p.NewStream(), plugin: p}
+	return &stream{Stream: p.NewStream(), plugin: p, live: true}
 }
 
 // maxFree bounds the streams kept after a burst.
@@ -99,6 +100,7 @@ type stream struct {
 	streamBase
 	Stream
 	plugin *plugin
+	live   bool // not yet ended
 }
 
 func (s *stream) OnHttpRequestBody(size int, _ bool) action {
@@ -128,6 +130,10 @@ func (s *stream) OnHttpResponseTrailers(int) action {
 
 // OnHttpStreamDone comes last but for the SDK's own clearing up.
 func (s *stream) OnHttpStreamDone() {
+	if !s.live {
+		return // a second end would give two exchanges one stream
+	}
+	s.live = false
 	s.End()
 	if len(s.plugin.free) < maxFree {
 		s.plugin.free = append(s.plugin.free, s)
