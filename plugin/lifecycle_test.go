@@ -1,4 +1,4 @@
-//go:build !wasip1 // the emulator is native only
+//go:build !wasip1
 
 package main
 
