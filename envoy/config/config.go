@@ -34,6 +34,8 @@ type Options struct {
 	Routes   []Route   // tried in order
 	Clusters []Cluster // the services behind the routes
 	Sink     *Cluster  // the log store; nil: none
+	TLS      *TLS      // nil: plain text
+	HTTP10   bool      // take HTTP/1.0 too, which Envoy by itself answers with 426
 	// ListenersFile, if set, is where Envoy reads its listener from, as RenderListeners wrote it; Envoy
 	// reads it again whenever another file is renamed over it.
 	ListenersFile string
@@ -42,6 +44,12 @@ type Options struct {
 	JSONLog, Lua string
 	// StatsFlush is how often Envoy merges its workers' histograms, as in "1s"; empty: its default, 5s.
 	StatsFlush string
+}
+
+// TLS are PEM files.
+type TLS struct {
+	Certificate, Key string // the listener's own
+	ClientCA         string // signs the certificate that every client must show; empty: none is asked for
 }
 
 // Plugin is the one filter entry that loads Routelens.
