@@ -79,7 +79,8 @@ func (k *Capturer) Decide(p *Passed) *record.Record {
 		RequestBody: p.RequestBody, ResponseBody: p.ResponseBody,
 		RequestHeaders: r.RequestHeaders[:0], ResponseHeaders: r.ResponseHeaders[:0], RespTrailers: r.RespTrailers[:0],
 	}
-	if !k.facts.read(k.host, r) && k.hashed {
+	whole := k.facts.read(k.host, r)
+	if k.hashed && (!whole || r.RequestID == unreadable) {
 		readRequest(r, k.host.RequestHeaders())
 	}
 	if k.grpc {
@@ -93,6 +94,7 @@ func (k *Capturer) Decide(p *Passed) *record.Record {
 // Complete reads the rest of an exchange that is kept.
 func (k *Capturer) Complete(r *record.Record, p *Passed) {
 	k.details.read(k.host, r)
+	r.Flags = max(r.Flags, 0)
 	if r.TLSVersion != "" {
 		k.tls.read(k.host, r)
 	}

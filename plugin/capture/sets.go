@@ -1,6 +1,8 @@
 package capture
 
 import (
+	"strings"
+
 	"github.com/routelens/routelens/plugin/config"
 	"github.com/routelens/routelens/plugin/record"
 )
@@ -66,20 +68,30 @@ var failureAttributes = []attribute{
 
 // ids is the one id that places an exchange: of its trace, else its own. The
 // several B3 headers are joined to what the single one would be. Only the first
-// that is there is looked up.
+// that is there is looked up. Its own has a space before it, as no header's value
+// begins with one.
 const ids = `('traceparent' in request.headers?request.headers['traceparent']:` +
 	`'b3' in request.headers?request.headers['b3']:` +
 	`'x-b3-traceid' in request.headers&&'x-b3-spanid' in request.headers?` +
 	`request.headers['x-b3-traceid']+'-'+request.headers['x-b3-spanid']+` +
 	`('x-b3-sampled' in request.headers?'-'+request.headers['x-b3-sampled']:''):` +
-	`has(request.id)?request.id:'')`
+	`has(request.id)?' '+request.id:'')`
 
 func setIDs(r *record.Record, v []byte) {
-	id, ok := text(v), false
+	id := text(v)
+	if own, ok := strings.CutPrefix(id, " "); ok {
+		r.RequestID = own
+		return
+	}
+	var ok bool
 	if r.Trace, ok = record.ParseTraceparent(id); ok {
 		return
 	}
 	if r.Trace, ok = record.ParseB3(id, "", "", ""); !ok {
-		r.RequestID = id
+		r.RequestID = unreadable
 	}
 }
+
+// unreadable stands for a header that holds no trace, such as "b3: 0": many
+// exchanges may have the same one, so they must be placed by another id.
+const unreadable = " "
