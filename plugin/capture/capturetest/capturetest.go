@@ -1,0 +1,142 @@
+// Package capturetest is a host to capture from, for tests: one exchange in
+// memory, read by attribute, by CEL list, or by header map, as from Envoy.
+package capturetest
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+)
+
+// Host is a [capture.Source]. Its zero value has CEL and knows nothing.
+type Host struct {
+	WithoutCEL bool              // as outside Envoy
+	Attributes map[string][]byte // by dotted path; see [Int]
+	Request    [][2]string       // headers, repeated ones too
+	Response   [][2]string
+	Trailers   [][2]string // of the request
+	Answered   [][2]string // trailers of the response
+	Mangle     func(list []byte) []byte
+	Calls      map[string]int // how often each method was called; nil: not counted
+
+	compiled []string
+}
+
+// Int is a number, a time or a duration as the host gives it.
+func Int(n int64) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(n)) }
+
+func (h *Host) count(call string) {
+	if h.Calls != nil {
+		h.Calls[call]++
+	}
+}
+
+// Property reads an attribute, or the first value of a header.
+func (h *Host) Property(path []string) ([]byte, bool) {
+	h.count("Property")
+	if len(path) == 3 {
+		maps := map[string][][2]string{"request.headers": h.Request, "response.headers": h.Response, "request.trailers": h.Trailers, "response.trailers": h.Answered}
+		value, ok := get(maps[path[0]+"."+path[1]], path[2])
+		return []byte(value), ok
+	}
+	value, ok := h.Attributes[strings.Join(path, ".")]
+	return value, ok
+}
+
+func get(headers [][2]string, name string) (string, bool) {
+	for _, header := range headers {
+		if header[0] == name {
+			return header[1], true
+		}
+	}
+	return "", false
+}
+
+// Compile takes a list of attributes, each as it is or as `has(a)?a:”`, and of
+// the one expression for an id.
+func (h *Host) Compile(expression string) (token []byte, ok bool) {
+	h.count("Compile")
+	if h.WithoutCEL {
+		return nil, false
+	}
+	h.compiled = append(h.compiled, expression)
+	return binary.LittleEndian.AppendUint32(nil, uint32(len(h.compiled)-1)), true
+}
+
+// Evaluate gives a list as Envoy serialises it. An attribute that is absent and
+// not asked for by has() fails the whole.
+func (h *Host) Evaluate(token []byte) ([]byte, bool) {
+	h.count("Evaluate")
+	list, _ := strings.CutPrefix(h.compiled[binary.LittleEndian.Uint32(token)], "[")
+	list, _ = strings.CutSuffix(list, "]")
+	var values [][]byte
+	for _, term := range strings.Split(list, ",") {
+		value, ok := h.term(term)
+		if !ok {
+			return nil, false
+		}
+		values = append(values, value)
+	}
+	result := Serialise(values...)
+	if h.Mangle != nil {
+		result = h.Mangle(result)
+	}
+	return result, true
+}
+
+func (h *Host) term(term string) ([]byte, bool) {
+	if strings.HasPrefix(term, "('traceparent' in ") {
+		return []byte(h.id()), true
+	}
+	name, optional := strings.CutPrefix(term, "has(")
+	if optional {
+		name, _, _ = strings.Cut(name, ")")
+		if term != fmt.Sprintf("has(%s)?%s:''", name, name) {
+			panic("capturetest: a term it does not know: " + term)
+		}
+	}
+	value, ok := h.Attributes[name]
+	return value, ok || optional
+}
+
+func (h *Host) id() string {
+	for _, name := range []string{"traceparent", "b3"} {
+		if value, ok := get(h.Request, name); ok {
+			return value
+		}
+	}
+	trace, ok1 := get(h.Request, "x-b3-traceid")
+	span, ok2 := get(h.Request, "x-b3-spanid")
+	if ok1 && ok2 {
+		if sampled, ok := get(h.Request, "x-b3-sampled"); ok {
+			return trace + "-" + span + "-" + sampled
+		}
+		return trace + "-" + span
+	}
+	if id, ok := h.Attributes["request.id"]; ok {
+		return " " + string(id)
+	}
+	return ""
+}
+
+// Serialise writes a list as proxy-wasm writes the keys of a header map.
+func Serialise(values ...[]byte) []byte {
+	list := binary.LittleEndian.AppendUint32(nil, uint32(len(values)))
+	for _, value := range values {
+		list = binary.LittleEndian.AppendUint32(list, uint32(len(value)))
+		list = binary.LittleEndian.AppendUint32(list, 0)
+	}
+	for _, value := range values {
+		list = append(append(list, value...), 0, 0)
+	}
+	return list
+}
+
+// RequestHeaders and the others give the header maps.
+func (h *Host) RequestHeaders() [][2]string  { h.count("RequestHeaders"); return h.Request }
+func (h *Host) ResponseHeaders() [][2]string { h.count("ResponseHeaders"); return h.Response }
+func (h *Host) RequestTrailers() [][2]string { h.count("RequestTrailers"); return h.Trailers }
+func (h *Host) ResponseTrailers() [][2]string {
+	h.count("ResponseTrailers")
+	return h.Answered
+}
