@@ -18,6 +18,8 @@ import (
 type worker struct {
 	capture   *capture.Capturer
 	exchanges *metrics.Exchanges
+	series    *metrics.Budget
+	adopted   uint64 // how many of the series of all VMs
 	pipeline  *metrics.Pipeline
 	served    bool // it has seen an exchange
 
@@ -37,6 +39,7 @@ func newWorker(h *host.Host, c *config.Config, pipeline *metrics.Pipeline) *work
 	return &worker{
 		capture:   capture.New(h, c, metrics.NewBudget(h, routesKey, c.Routes.Max)),
 		exchanges: metrics.NewExchanges(h, c.Metrics.Labels, series.Admit),
+		series:    series,
 		pipeline:  pipeline,
 		sampler:   sampling.New(c.Sampling, rand.Uint64()),
 		limiter:   sampling.NewLimiter(h, limitKey+c.SinkID, c.Sampling.MaxPerSecond),
@@ -112,9 +115,17 @@ func (w *worker) send(frame *queue.Builder) {
 	frame.Reset()
 }
 
+// adoptions bounds the series that a tick defines: about 0.2 ms of work.
+const adoptions = 64
+
 func (w *worker) tick(now time.Time) {
 	w.limiter.Tick(now)
 	w.flush()
+	var series []string
+	series, w.adopted = w.series.Names(w.adopted, adoptions)
+	for _, labels := range series {
+		w.exchanges.Adopt(labels)
+	}
 }
 
 // flush gives out all that was added up.

@@ -2,12 +2,13 @@ package metrics
 
 import (
 	"encoding/binary"
+	"strconv"
 
 	"github.com/routelens/routelens/plugin/shared"
 )
 
 // Budget admits so many different names, over all threads and for as long as
-// the proxy runs, as its stats never expire either.
+// the proxy runs.
 type Budget struct {
 	data shared.Data
 	key  string
@@ -27,12 +28,31 @@ func (b *Budget) Admit(name string) bool {
 	if _, version := b.data.Get(own); version != 0 {
 		return true
 	}
+	var place uint64
 	admitted := shared.Update(b.data, b.key, func(value []byte) ([]byte, bool) {
-		var used uint64
-		if len(value) == 8 {
-			used = binary.LittleEndian.Uint64(value)
-		}
-		return binary.LittleEndian.AppendUint64(nil, used+1), used < uint64(b.max)
+		place = count(value)
+		return binary.LittleEndian.AppendUint64(nil, place+1), place < uint64(b.max)
 	})
-	return admitted && b.data.Swap(own, []byte{1}, 0)
+	return admitted && b.data.Swap(b.at(place), []byte(name), 0) && b.data.Swap(own, []byte{1}, 0)
+}
+
+// Names gives names that were admitted, by whatever thread, in the order in which
+// they were: at most so many from a place on, and the place to go on from.
+func (b *Budget) Names(from uint64, most int) (names []string, next uint64) {
+	value, _ := b.data.Get(b.key)
+	for used := count(value); from < used && len(names) < most; from++ {
+		if name, version := b.data.Get(b.at(from)); version != 0 {
+			names = append(names, string(name))
+		}
+	}
+	return names, from
+}
+
+func (b *Budget) at(place uint64) string { return b.key + "#" + strconv.FormatUint(place, 10) }
+
+func count(value []byte) uint64 {
+	if len(value) != 8 {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(value)
 }

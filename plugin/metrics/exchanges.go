@@ -56,6 +56,15 @@ func NewExchanges(stats Stats, labels []string, admit func(labels string) bool) 
 	}
 }
 
+// Adopt defines a series that another VM may have begun. Envoy keeps a stat only
+// while some VM has defined it: one that a new VM does not see before the old one
+// is gone would begin at zero again.
+func (x *Exchanges) Adopt(labels string) {
+	if _, known := x.series[labels]; !known && len(x.series) < maxKnown {
+		x.series[labels] = x.define(labels)
+	}
+}
+
 // Observe takes an exchange in.
 func (x *Exchanges) Observe(r *record.Record) {
 	s := x.find(r)
