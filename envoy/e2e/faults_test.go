@@ -34,8 +34,7 @@ func TestAFailingSinkLosesAndDoublesNothing(t *testing.T) {
 				before, err := s.Stats(t.Context())
 				require.NoError(t, err)
 				healed := s.failFor(t, fault, faultTime)
-				reports = append(reports, s.load(t, lab.Load{Mix: lab.ShopMix(), Rate: faultRate, Workers: 32,
-					Total: int(faultRate * (faultTime + 2*time.Second).Seconds())}))
+				reports = append(reports, s.load(t, lab.Load{Mix: lab.ShopMix(), Total: faultRequests, Rate: faultRate, Workers: 32}))
 				require.NoError(t, <-healed)
 				stats := s.reconcile(t, reports...)
 

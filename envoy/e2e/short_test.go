@@ -9,6 +9,7 @@ const (
 	ledgerRequests  = 20_000
 	faultTime       = 3 * time.Second
 	faultRate       = 300 // requests a second
+	faultRequests   = 1500
 	replacingTime   = 14 * time.Second
 	replacingPeriod = 2 * time.Second
 	replacingRate   = 300 // requests a second
