@@ -43,19 +43,25 @@ func TestReplacingThePluginUnderLoadLosesNothing(t *testing.T) {
 	cases := []struct {
 		name    string
 		changes []change
+		answers time.Duration // how long the sink takes to answer
 	}{
-		{"same sink", []change{byConfiguration, byEnvironment, byCode}},
-		{"sinks come and go", []change{bySink, byConfiguration, byEnvironment, bySink, byCode}},
+		{"same sink", []change{byConfiguration, byEnvironment, byCode}, 0},
+		{"sinks come and go", []change{bySink, byConfiguration, byEnvironment, bySink, byCode}, 0},
+		// Whenever a VM goes, something is under way.
+		{"a slow sink", []change{byEnvironment, byCode}, 1500 * time.Millisecond},
 	}
 	eachArtifact(t, func(t *testing.T, wasm string) {
 		for _, c := range cases {
-			t.Run(c.name, func(t *testing.T) { testReplacing(t, wasm, c.changes) })
+			t.Run(c.name, func(t *testing.T) { testReplacing(t, wasm, c.changes, c.answers) })
 		}
 	})
 }
 
-func testReplacing(t *testing.T, wasm string, changes []change) {
-	s := open(t, standOptions{wasm: wasm, concurrency: 2})
+func testReplacing(t *testing.T, wasm string, changes []change, answers time.Duration) {
+	s := open(t, standOptions{wasm: wasm, faults: answers > 0})
+	if answers > 0 {
+		s.faults.Delay = answers
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	reports := make(chan lab.Report, 1)
@@ -78,6 +84,9 @@ func testReplacing(t *testing.T, wasm string, changes []change) {
 	assert.EqualValues(t, p.Dropped, stats.Sum(metrics.Dropped, "reason=sink_removed"), "no other reason: %v", reasons(stats))
 	if !slices.ContainsFunc(changes, func(c change) bool { return c.name == bySink.name }) {
 		assert.Zero(t, p.Dropped)
+	}
+	if answers > 0 {
+		assert.Positive(t, p.Unconfirmed, "records under way when their VM went")
 	}
 	missing, doubled := s.compare(t, report)
 	assert.Empty(t, examples(doubled), "%d records are in the store twice", len(doubled))
