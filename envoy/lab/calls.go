@@ -31,10 +31,6 @@ func Send(route, method, path, body string) Call {
 			return 0, err
 		}
 		request.Header.Set("x-request-id", id)
-		// A proxy may close an idle connection just as a request comes (RFC 9112, 9.3.1): with this
-		// net/http sends the request again on another, as it would a GET. One that Envoy had counted
-		// would show as a difference.
-		request.Header["X-Idempotency-Key"] = []string{}
 		if body != "" {
 			request.Header.Set("Content-Type", "application/json")
 		}
