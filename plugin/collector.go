@@ -85,7 +85,8 @@ func newCollector(h proxy, c *config.Config, id identity, pipeline *metrics.Pipe
 		registry: queue.NewRegistry(h, queuesKey),
 		suspects: map[string]time.Time{},
 	}
-	k.exporter = export.New(c.Sink, encode.New(c).Envelope(), k.sender(c), pipeline, rand.Float64, h.Warn)
+	envelope := encode.New(c).Envelope()
+	k.exporter = export.New(c.Sink, envelope, k.sender(c, envelope.ContentType), pipeline, rand.Float64, h.Warn)
 	k.registry.Add(id.queue)
 	k.open()
 	return k
@@ -107,10 +108,10 @@ func (k *collector) enqueue(frame []byte) bool {
 }
 
 // sender makes the requests to the sink.
-func (k *collector) sender(c *config.Config) export.Send {
+func (k *collector) sender(c *config.Config, contentType string) export.Send {
 	headers := [][2]string{
 		{":method", "POST"}, {":path", c.Sink.Path}, {":authority", c.Sink.Authority},
-		{"content-type", encode.New(c).Envelope().ContentType},
+		{"content-type", contentType},
 	}
 	for _, a := range c.Sink.Headers {
 		headers = append(headers, [2]string{a.Name, a.Value})

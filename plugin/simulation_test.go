@@ -132,7 +132,7 @@ func (w *world) join() *thread {
 	th.collector = newCollector(th, &c, identity{queue: queueName + "plugin/" + w.sink, self: w.joined}, metrics.NewPipeline(&w.stats, nil))
 	k := th.collector
 	k.clock = func() time.Time { return w.now }
-	k.exporter = export.New(c.Sink, encode.New(&c).Envelope(), k.sender(&c), k.pipeline, w.random.Float64, w.Warn) // by the seed alone
+	k.exporter = export.New(c.Sink, encode.New(&c).Envelope(), k.sender(&c, encode.New(&c).Envelope().ContentType), k.pipeline, w.random.Float64, w.Warn) // by the seed alone
 	w.threads = append(w.threads, th)
 	return th
 }

@@ -1,7 +1,9 @@
 package capture
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"unsafe"
 
 	"github.com/routelens/routelens/plugin/config"
@@ -62,12 +64,7 @@ func hashed(c *config.Config) bool {
 func fraction(rate float64) bool { return rate > 0 && rate < 1 }
 
 func labelled(c *config.Config, label string) bool {
-	for _, l := range c.Metrics.Labels {
-		if l == label {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.Metrics.Labels, label)
 }
 
 // Decide reads what metrics and sampling need. The record is valid until the
@@ -183,12 +180,8 @@ func readRequest(r *record.Record, headers [][2]string) {
 
 // splitPath parts a request target from its query.
 func splitPath(target string) (path, query string) {
-	for i := range len(target) {
-		if target[i] == '?' {
-			return target[:i], target[i+1:]
-		}
-	}
-	return target, ""
+	path, query, _ = strings.Cut(target, "?")
+	return path, query
 }
 
 // text views the host's bytes, which are ours and never written again.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -119,7 +120,7 @@ func (t texts) read(r *reader, path string, v gjson.Result) {
 		switch {
 		case item.Type != gjson.String || !t.rule.ok(item.Str):
 			r.refuse(at, t.rule.words, item)
-		case contains(read, item.Str):
+		case slices.Contains(read, item.Str):
 			r.refuse(at, "given once", item)
 		default:
 			read = append(read, item.Str)
@@ -166,7 +167,7 @@ type choice struct {
 }
 
 func (c choice) read(r *reader, path string, v gjson.Result) {
-	if v.Type != gjson.String || !contains(c.among, v.Str) {
+	if v.Type != gjson.String || !slices.Contains(c.among, v.Str) {
 		r.refuse(path, "one of "+list(c.among), v)
 		return
 	}

@@ -129,12 +129,3 @@ func shorten(raw string) string {
 func list(words []string) string { return strings.Join(words, ", ") }
 
 func quote(s string) string { return shorten(`"` + s + `"`) }
-
-func contains(words []string, word string) bool {
-	for _, w := range words {
-		if w == word {
-			return true
-		}
-	}
-	return false
-}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -95,7 +96,7 @@ func (c *Config) allowedLabel(label string) bool {
 			return true
 		}
 	}
-	return contains(LokiLabels, label)
+	return slices.Contains(LokiLabels, label)
 }
 
 // complete fills in the defaults that hang on other keys.

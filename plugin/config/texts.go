@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -39,7 +40,7 @@ var (
 )
 
 func oneOf(words []string) textRule {
-	return textRule{"one of " + list(words), "^(" + strings.Join(words, "|") + ")$", func(s string) bool { return contains(words, s) }}
+	return textRule{"one of " + list(words), "^(" + strings.Join(words, "|") + ")$", func(s string) bool { return slices.Contains(words, s) }}
 }
 
 func hasControl(s string) bool {
