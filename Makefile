@@ -14,8 +14,11 @@ artifact.tinygo := build/routelens.wasm
 artifact.go     := build/routelens-go.wasm
 empty.tinygo    := build/empty.wasm
 empty.go        := build/empty-go.wasm
+probe.tinygo    := build/probe.wasm
+probe.go        := build/probe-go.wasm
 artifacts       := $(foreach c,$(COMPILERS),$(or $(artifact.$(c)),$(error COMPILERS=$(COMPILERS): $(c) is neither tinygo nor go)))
 empties         := $(foreach c,$(COMPILERS),$(empty.$(c)))
+probes          := $(foreach c,$(COMPILERS),$(probe.$(c)))
 sources         := $(shell find plugin -type f ! -name '*_test.go' ! -path '*/testdata/*') go.mod go.sum Tools.mk .ci/build-plugin
 empty           :=
 colon_separated  = $(subst $(empty) ,:,$(strip $(1)))
@@ -48,6 +51,13 @@ $(artifact.go): $(sources) | go
 $(artifact.tinygo): $(sources) plugin/tinygo-target.json | tinygo
 	@.ci/build-plugin tinygo $@
 
+# What the slow tests look into: the plugin, with a log of each VM's heap.
+$(probe.go): $(sources) | go
+	@.ci/build-plugin go $@ plugin heapprobe
+
+$(probe.tinygo): $(sources) plugin/tinygo-target.json | tinygo
+	@.ci/build-plugin tinygo $@ plugin heapprobe
+
 .PHONY: demo
 demo: plugin envoy-bin victoria-logs prometheus ## run Envoy, a small shop, traffic and a log store, with a live table; DURATION=20s checks instead
 	@cd envoy && go build -o ../build/demo ./demo
@@ -74,9 +84,9 @@ e2e: $(artifacts) envoy-bin victoria-logs ## the end-to-end tests alone; E2EFLAG
 	@cd envoy && $(e2e_environment) go test -count=1 -timeout 25m $(E2EFLAGS) ./...
 
 .PHONY: test-long
-test-long: $(artifacts) envoy-bin victoria-logs ## the end-to-end tests with the slow ones: millions of requests, minutes of reconfiguration
+test-long: $(artifacts) $(probes) envoy-bin victoria-logs ## the end-to-end tests with the slow ones: millions of requests, minutes of reconfiguration
 	@echo 'go test, end to end, on $(artifacts)'
-	@cd envoy && $(e2e_environment) go test -tags long -count=1 -timeout 90m $(E2EFLAGS) ./...
+	@cd envoy && $(e2e_environment) ROUTELENS_PROBE=$(call colon_separated,$(abspath $(probes))) go test -tags long -count=1 -timeout 90m $(E2EFLAGS) ./...
 
 .PHONY: fuzz
 fuzz: go ## run every fuzz target for FUZZTIME (30s) each

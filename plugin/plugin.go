@@ -63,7 +63,13 @@ func clean(name string) string {
 	return string(b)
 }
 
+// probe looks at a VM on each tick, in artifacts that are built for it.
+var probe func(h *host.Host, serves bool)
+
 func (p *plugin) Tick(now time.Time) {
+	if probe != nil {
+		probe(p.host, p.worker.served)
+	}
 	p.worker.tick(now)
 	if p.collector != nil && p.collector.tick(now, p.worker.served) {
 		p.host.Finished()

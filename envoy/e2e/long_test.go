@@ -4,9 +4,12 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -75,6 +78,69 @@ func TestAMillionRequestsLeaveMemoryFlat(t *testing.T) {
 		t.Logf("KiB resident, from the start and after each %d requests: %v", step, sizes)
 		assert.Less(t, sizes[steps]-sizes[warm], 4<<10, "KiB more after 1,000,000 requests than after 200,000; a leak of 5 bytes a request would be as much")
 	})
+}
+
+// heap is what a VM of an artifact with the tag heapprobe logs once a second.
+type heap struct {
+	Serves bool `json:"serves"` // it is a worker's, which sees exchanges
+	Live   int  `json:"live"`   // bytes in use after a collection
+	Taken  int  `json:"taken"`  // bytes of the VM's memory for the heap
+	Micros int  `json:"us"`     // that the collection took
+}
+
+func (h heap) live() int   { return h.Live }
+func (h heap) micros() int { return h.Micros }
+
+func median(all []heap, of func(heap) int) int {
+	values := make([]int, len(all))
+	for i, h := range all {
+		values[i] = of(h)
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+func heaps(t *testing.T, envoy *lab.Envoy, serves bool) (all []heap) {
+	log, err := os.ReadFile(envoy.Log)
+	require.NoError(t, err)
+	for line := range strings.Lines(string(log)) {
+		if _, text, ok := strings.Cut(line, "routelens: heap "); ok {
+			var h heap
+			require.NoError(t, json.Unmarshal([]byte(text), &h), line)
+			if h.Serves == serves {
+				all = append(all, h)
+			}
+		}
+	}
+	return all
+}
+
+// All that keeps a worker's thread in the guest, but for single callbacks, is a collection: how long one
+// takes hangs on the heap alone, so the median tells it from the machine's own pauses.
+func TestEachVMsHeapStaysFlatAndIsCollectedQuickly(t *testing.T) {
+	for _, wasm := range filepath.SplitList(needed(t, "ROUTELENS_PROBE")) {
+		t.Run(filepath.Base(wasm), func(t *testing.T) {
+			envoy := openLight(t, wasm)
+			const total = 1_000_000
+			report, err := lab.Load{Entry: envoy.Entry, Mix: light, Total: total}.Run(t.Context())
+			require.NoError(t, err)
+			require.Empty(t, report.Failures)
+			_, err = envoy.Quiet(t.Context(), total, time.Minute)
+			require.NoError(t, err)
+			for _, serves := range []bool{true, false} {
+				all := heaps(t, envoy, serves)
+				require.Greater(t, len(all), 20)
+				quarter := len(all) / 4
+				early, late := median(all[quarter:2*quarter], heap.live), median(all[3*quarter:], heap.live)
+				micros := median(all, heap.micros)
+				longest := slices.MaxFunc(all, func(a, b heap) int { return a.Micros - b.Micros })
+				t.Logf("serves=%v, %d collections: live %d bytes in the second quarter, %d in the last (medians), of %d taken; each took %d us (median), at most %d us",
+					serves, len(all), early, late, all[len(all)-1].Taken, micros, longest.Micros)
+				assert.Less(t, late-early, 1<<20, "bytes more in the last quarter of 1,000,000 requests than in the second")
+				assert.Less(t, micros, 10_000)
+			}
+		})
+	}
 }
 
 // An Envoy with the plugin and one without take turns, so that the machine's own pauses meet both.
