@@ -57,8 +57,12 @@ func TestReplacingThePluginUnderLoadLosesNothing(t *testing.T) {
 	})
 }
 
+// replacedStays is time for the requests under way, however long Envoy's main thread was held: a new
+// build in plain Go takes it 3 s to compile, and several times that where the machine is busy.
+const replacedStays = lab.ReplaceLimit + 5*time.Second
+
 func testReplacing(t *testing.T, wasm string, changes []change, answers time.Duration) {
-	s := open(t, standOptions{wasm: wasm, faults: answers > 0})
+	s := open(t, standOptions{wasm: wasm, faults: answers > 0, drain: replacedStays})
 	if answers > 0 {
 		s.faults.Delay = answers
 	}
@@ -72,6 +76,7 @@ func testReplacing(t *testing.T, wasm string, changes []change, answers time.Dur
 		failed <- err
 	}()
 	made := s.replaceInTurn(t, changes)
+	time.Sleep(replacedStays) // the last VMs are to go under load too
 	stop()
 	report := <-reports
 	require.NoError(t, <-failed)

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -52,10 +53,11 @@ type stand struct {
 // standOptions say what is not as everywhere.
 type standOptions struct {
 	wasm        string
-	plugin      settings // besides those of configuration
-	faults      bool     // put a Faults before the store
-	concurrency int      // Envoy's workers; 0: 2
-	args        []string // Envoy's
+	plugin      settings      // besides those of configuration
+	faults      bool          // put a Faults before the store
+	concurrency int           // Envoy's workers; 0: 2
+	drain       time.Duration // how long a replaced plugin stays; 0: 5 s
+	args        []string      // Envoy's
 	envoy       func(*config.Options)
 }
 
@@ -89,7 +91,7 @@ func open(t *testing.T, o standOptions) *stand {
 	}
 	s.Envoy, err = lab.StartEnvoy(t.Context(), lab.EnvoyOptions{
 		Binary: needed(t, "ROUTELENS_ENVOY"), Dir: t.TempDir(), Config: options,
-		Replaceable: true, Concurrency: o.concurrency, Args: o.args,
+		Replaceable: true, Concurrency: o.concurrency, Drain: o.drain, Args: o.args,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { s.close(t) })

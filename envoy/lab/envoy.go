@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,9 +25,10 @@ type EnvoyOptions struct {
 	Binary      string
 	Dir         string // for its configuration and log
 	Config      config.Options
-	Replaceable bool     // read the listener from a file, so that Replace works
-	Concurrency int      // worker threads; 0: 2
-	Args        []string // further flags
+	Replaceable bool          // read the listener from a file, so that Replace works
+	Concurrency int           // worker threads; 0: 2
+	Drain       time.Duration // how long a replaced listener stays; 0: 5 s
+	Args        []string      // further flags
 }
 
 // Envoy is a running Envoy.
@@ -56,12 +58,13 @@ func StartEnvoy(ctx context.Context, o EnvoyOptions) (*Envoy, error) {
 	if o.Concurrency == 0 {
 		o.Concurrency = 2
 	}
+	o.Drain = cmp.Or(o.Drain, 5*time.Second)
 	args := append([]string{
 		"-c", bootstrap,
 		"--concurrency", strconv.Itoa(o.Concurrency),
 		"--use-dynamic-base-id",
-		// A replaced listener's connections end with their next answer, and all of it after 5 s, not ten minutes.
-		"--drain-time-s", "5", "--drain-strategy", "immediate",
+		// A replaced listener's connections end with their next answer, and all of it after this, not ten minutes.
+		"--drain-time-s", strconv.Itoa(int(o.Drain.Seconds())), "--drain-strategy", "immediate",
 	}, o.Args...)
 	process, err := start("envoy", o.Binary, o.Dir, args...)
 	if err != nil {
@@ -73,6 +76,11 @@ func StartEnvoy(ctx context.Context, o EnvoyOptions) (*Envoy, error) {
 	}
 	return e, nil
 }
+
+// ReplaceLimit is how long Envoy may take to load what Replace gave it. All that time its main thread is
+// held, and the clock of its timers with it: a listener that is replaced meanwhile drains so much shorter,
+// and what is not answered by then is cut off. Where traffic goes on, Drain is to be longer than this.
+const ReplaceLimit = 20 * time.Second
 
 // Replace gives Envoy another plugin and other routes, in one rename. It waits for Envoy's answer, and
 // returns ErrRefused, with what Envoy says, if that is no.
@@ -94,7 +102,7 @@ func (e *Envoy) Replace(ctx context.Context, change func(*config.Options)) error
 		return err
 	}
 	var after updates
-	err = Until(ctx, "Envoy to read the new listener", 20*time.Second, func(ctx context.Context) (string, bool) {
+	err = Until(ctx, "Envoy to read the new listener", ReplaceLimit, func(ctx context.Context) (string, bool) {
 		after, err = e.listenerUpdates(ctx)
 		return fmt.Sprintf("%+v, %v", after, err), err == nil && after != before
 	})
