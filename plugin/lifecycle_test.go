@@ -227,6 +227,43 @@ func TestWhatTheSinkCouldNotTakeIsSentAgain(t *testing.T) {
 	assert.Len(t, e.GetWarnLogs(), 1, "one line for a whole outage: %q", e.GetWarnLogs())
 }
 
+func TestAResponseThatIsCutOffIsAnError(t *testing.T) {
+	headers, trailers := [][2]string{{":status", "200"}}, [][2]string{{"x-sum", "1"}}
+	for _, c := range []struct {
+		name, severity string
+		respond        func(e emulator, id uint32)
+	}{
+		{"after its headers", "ERROR", func(e emulator, id uint32) { e.CallOnResponseHeaders(id, headers, false) }},
+		{"within its body", "ERROR", func(e emulator, id uint32) {
+			e.CallOnResponseHeaders(id, headers, false)
+			e.CallOnResponseBody(id, []byte("first"), false)
+		}},
+		{"never: it ended with its headers", "INFO", func(e emulator, id uint32) { e.CallOnResponseHeaders(id, headers, true) }},
+		{"never: it ended with its body", "INFO", func(e emulator, id uint32) {
+			e.CallOnResponseHeaders(id, headers, false)
+			e.CallOnResponseBody(id, nil, true)
+		}},
+		{"never: it ended with its trailers", "INFO", func(e emulator, id uint32) {
+			e.CallOnResponseHeaders(id, headers, false)
+			e.CallOnResponseBody(id, []byte("all"), false)
+			e.CallOnResponseTrailers(id, trailers)
+		}},
+		{"before it passed the plugin", "INFO", func(emulator, uint32) {}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := start(t, shipping)
+			e.number("response.code", 200)
+			e.number("response.flags", 1<<6)
+			id := e.InitializeHttpContext()
+			c.respond(e, id)
+			e.CompleteHttpContext(id)
+			e.ship()
+			require.Len(t, e.calls(), 1)
+			assert.Contains(t, string(e.calls()[0].Body), `"severity":"`+c.severity+`"`)
+		})
+	}
+}
+
 func TestAnAnswerWithoutHeadersIsNoAnswer(t *testing.T) {
 	e := start(t, shipping)
 	e.exchange()

@@ -98,10 +98,18 @@ type stream struct {
 	passed capture.Passed
 }
 
-func (s *stream) RequestBody(bytes int)     { s.passed.RequestBody += int64(bytes) }
-func (s *stream) ResponseBody(bytes int)    { s.passed.ResponseBody += int64(bytes) }
-func (s *stream) ResponseHeaders(last bool) { s.passed.HeadersOnly = last }
-func (s *stream) ResponseTrailers()         { s.passed.ResponseTrailers = true }
+func (s *stream) RequestBody(bytes int) { s.passed.RequestBody += int64(bytes) }
+
+func (s *stream) ResponseHeaders(last bool) {
+	s.passed.Begun, s.passed.HeadersOnly, s.passed.Ended = true, last, last
+}
+
+func (s *stream) ResponseBody(bytes int, last bool) {
+	s.passed.ResponseBody += int64(bytes)
+	s.passed.Ended = last
+}
+
+func (s *stream) ResponseTrailers() { s.passed.ResponseTrailers, s.passed.Ended = true, true }
 
 func (s *stream) RequestTrailers() {
 	if s.worker != nil {

@@ -135,7 +135,7 @@ func passHead(t *testing.T, s *stand, _ *upstream, id string) map[string]string 
 	response, body := s.call(t, "HEAD", "/catalog", id, nil)
 	assert.Equal(t, 200, response.StatusCode)
 	assert.Empty(t, body)
-	return map[string]string{"http.request.method": "HEAD", "http.response.body.size": "0", "http.response.status_code": "200"}
+	return map[string]string{"severity": "INFO", "http.request.method": "HEAD", "http.response.body.size": "0", "http.response.status_code": "200"}
 }
 
 func passContinue(t *testing.T, s *stand, u *upstream, id string) map[string]string {
@@ -250,5 +250,5 @@ func passConnect(t *testing.T, s *stand, _ *upstream, id string) map[string]stri
 	require.NoError(t, err)
 	assert.Contains(t, string(body), "lamp")
 	conn.Close()
-	return map[string]string{"http.request.method": "CONNECT", "http.route": "tunnel", "server.address": "shop.example", "server.port": "80", "http.response.status_code": "200", "url.path": "-"}
+	return map[string]string{"severity": "INFO", "http.request.method": "CONNECT", "http.route": "tunnel", "server.address": "shop.example", "server.port": "80", "http.response.status_code": "200", "url.path": "-"}
 }

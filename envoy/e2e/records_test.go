@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -43,20 +44,39 @@ var exchanges = []struct {
 		"http.response.status_code": "503", "severity": "ERROR", "envoy.response_flags": "UC", "sampling.reason": "error",
 		"envoy.response_code_details": "upstream_reset_before_response_started{connection_termination}",
 	}},
-	{"a reset within the answer", resetWithin, map[string]string{
-		"http.response.status_code": "200", "envoy.response_flags": "UPE", // chunks without an end
+	{"a reset within the answer", resetWithin("/script", nil), map[string]string{
+		"http.response.status_code": "200", "severity": "ERROR", "sampling.reason": "error", "envoy.response_flags": "UPE", // chunks without an end
 		"envoy.response_code_details": "upstream_reset_after_response_started{protocol_error}",
 	}},
+	{"a reset within an answer of a length", resetWithin("/script", http.Header{"Content-Length": {"10"}}), map[string]string{
+		"http.response.status_code": "200", "severity": "ERROR", "sampling.reason": "error", "envoy.response_flags": "UPE",
+	}},
+	{"a reset within an answer over HTTP/2", resetWithin("/http2", nil), map[string]string{
+		"http.response.status_code": "200", "severity": "ERROR", "sampling.reason": "error", "envoy.response_flags": "UR",
+	}},
+	{"an answer that ends too late", endsTooLate, map[string]string{
+		"http.response.status_code": "200", "severity": "ERROR", "sampling.reason": "error", "envoy.response_flags": "UT",
+	}},
+	{"an answer that ends with its connection", endsWithConnection, map[string]string{
+		"http.response.status_code": "200", "severity": "INFO", "sampling.reason": "rate", "envoy.response_flags": "-", "http.response.body.size": "5",
+	}},
+	{"an answer that has no body", noContent, map[string]string{"severity": "INFO", "http.response.status_code": "204"}},
 	{"an answer that comes too late", tooLate, map[string]string{
 		"http.route": "slow", "http.response.status_code": "504", "envoy.response_flags": "UT", "envoy.response_code_details": "response_timeout",
 	}},
 	{"a client that leaves before the answer", leaveBefore, map[string]string{
-		"http.response.status_code": "0", "severity": "ERROR", "envoy.response_flags": "DC",
+		"http.response.status_code": "0", "severity": "WARN", "sampling.reason": "rate", "envoy.response_flags": "DC",
 		"envoy.response_code_details": "downstream_remote_disconnect",
 	}},
 	{"a client that leaves within the answer", leaveWithin, map[string]string{
-		"http.response.status_code": "200", "envoy.response_flags": "DC", "http.response.body.size": "5",
+		"http.response.status_code": "200", "severity": "WARN", "sampling.reason": "rate", "envoy.response_flags": "DC", "http.response.body.size": "5",
 		"envoy.response_code_details": "downstream_remote_disconnect",
+	}},
+	{"a client that resets its stream before the answer", leaveStream(false), map[string]string{
+		"http.response.status_code": "0", "severity": "WARN", "sampling.reason": "rate", "envoy.response_flags": "DR",
+	}},
+	{"a client that resets its stream within the answer", leaveStream(true), map[string]string{
+		"http.response.status_code": "200", "severity": "WARN", "sampling.reason": "rate", "envoy.response_flags": "DR",
 	}},
 	{"headers that are not UTF-8", notUTF8, map[string]string{
 		"http.response.status_code": "200", "http.request.header.user-agent": `["caf\ufffd \"\\"]`, "http.response.header.x-tag": `["\ufffd"]`,
@@ -130,17 +150,54 @@ func resetAtOnce(t *testing.T, s *stand, u *upstream, id string) {
 	assert.Equal(t, 503, response.StatusCode)
 }
 
-func resetWithin(t *testing.T, s *stand, u *upstream, id string) {
-	u.answer(func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, "first")
-		http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
-	})
-	response, err := http.DefaultClient.Do(newRequest(t, "GET", s.Entry+"/script", id, nil, nil))
+// begin sends the first part of an answer.
+func begin(w http.ResponseWriter) {
+	io.WriteString(w, "first")
+	http.NewResponseController(w).Flush()
+}
+
+func resetWithin(path string, header http.Header) making {
+	return func(t *testing.T, s *stand, u *upstream, id string) {
+		u.answer(func(w http.ResponseWriter, _ *http.Request) {
+			maps.Copy(w.Header(), header)
+			begin(w)
+			panic(http.ErrAbortHandler)
+		})
+		cutOff(t, s, path, id)
+	}
+}
+
+func cutOff(t *testing.T, s *stand, path, id string) {
+	response, err := http.DefaultClient.Do(newRequest(t, "GET", s.Entry+path, id, nil, nil))
 	require.NoError(t, err)
 	defer response.Body.Close()
 	_, err = io.ReadAll(response.Body)
 	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+}
+
+func endsTooLate(t *testing.T, s *stand, u *upstream, id string) {
+	u.answer(func(w http.ResponseWriter, r *http.Request) {
+		begin(w)
+		<-r.Context().Done()
+	})
+	cutOff(t, s, "/slow", id)
+}
+
+func endsWithConnection(t *testing.T, s *stand, u *upstream, id string) {
+	u.answer(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		assert.NoError(t, err)
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\nfirst")
+		conn.Close()
+	})
+	_, body := s.call(t, "GET", "/script", id, nil)
+	assert.Equal(t, "first", body)
+}
+
+func noContent(t *testing.T, s *stand, u *upstream, id string) {
+	u.answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) })
+	response, _ := s.call(t, "GET", "/script", id, nil)
+	assert.Equal(t, 204, response.StatusCode)
 }
 
 func tooLate(t *testing.T, s *stand, u *upstream, id string) {
@@ -161,8 +218,7 @@ func leaveBefore(t *testing.T, s *stand, u *upstream, id string) {
 
 func leaveWithin(t *testing.T, s *stand, u *upstream, id string) {
 	u.answer(func(w http.ResponseWriter, r *http.Request) {
-		io.WriteString(w, "first")
-		http.NewResponseController(w).Flush()
+		begin(w)
 		<-r.Context().Done()
 	})
 	response, err := http.DefaultClient.Do(newRequest(t, "GET", s.Entry+"/script", id, nil, nil))
@@ -170,6 +226,31 @@ func leaveWithin(t *testing.T, s *stand, u *upstream, id string) {
 	_, err = io.ReadFull(response.Body, make([]byte, len("first")))
 	assert.NoError(t, err)
 	response.Body.Close()
+}
+
+// leaveStream leaves without closing the connection, as HTTP/2 can.
+func leaveStream(within bool) making {
+	return func(t *testing.T, s *stand, u *upstream, id string) {
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		u.answer(func(w http.ResponseWriter, r *http.Request) {
+			if within {
+				begin(w)
+			} else {
+				leave()
+			}
+			<-r.Context().Done()
+		})
+		response, err := http2Client().Do(newRequest(t, "GET", s.Entry+"/script", id, nil, nil).WithContext(ctx))
+		if !within {
+			assert.ErrorIs(t, err, context.Canceled)
+			return
+		}
+		require.NoError(t, err)
+		_, err = io.ReadFull(response.Body, make([]byte, len("first")))
+		assert.NoError(t, err)
+		response.Body.Close()
+	}
 }
 
 func notUTF8(t *testing.T, s *stand, u *upstream, id string) {

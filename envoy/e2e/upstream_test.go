@@ -48,9 +48,11 @@ func (u *upstream) place(t *testing.T, o *config.Options) {
 	require.NoError(t, err)
 	o.Clusters = append(o.Clusters,
 		config.Cluster{Name: "script", Address: u.Listener.Addr().String()},
+		config.Cluster{Name: "http2", Address: u.Listener.Addr().String(), HTTP2: true},
 		config.Cluster{Name: "nobody", Address: nobody})
 	o.Routes = append([]config.Route{
 		{Name: "script", Prefix: "/script", Cluster: "script", Timeout: "0s"},
+		{Name: "http2", Prefix: "/http2", Cluster: "http2"},
 		{Name: "nobody", Prefix: "/nobody", Cluster: "nobody"},
 		{Name: "slow", Prefix: "/slow", Cluster: "script", Timeout: "0.2s"},
 		{Name: "teapot", Prefix: "/teapot", Status: 418},

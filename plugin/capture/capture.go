@@ -16,7 +16,8 @@ import (
 type Passed struct {
 	RequestBody, ResponseBody int64          // bytes
 	Trailers                  []record.Field // of the request
-	HeadersOnly               bool           // the response ended with its headers
+	Begun, Ended              bool           // the response
+	HeadersOnly               bool           // it ended with its headers
 	ResponseTrailers          bool           // the response has trailers
 }
 
@@ -30,6 +31,7 @@ type Capturer struct {
 	failure *set // where something went wrong
 	hashed  bool // the decision needs a trace id or a request id
 	grpc    bool // the decision or a label needs the gRPC status
+	records bool // there is a sink
 	routes  *Routes
 	headers config.Headers
 	fields  *redact.Headers
@@ -43,6 +45,7 @@ func New(host Source, c *config.Config, budget Budget) *Capturer {
 	k := &Capturer{
 		host:    host,
 		hashed:  hashed(c),
+		records: c.Sink.Enabled(),
 		grpc:    c.Sink.Enabled() || labelled(c, "grpc_response_status"),
 		routes:  NewRoutes(c.Routes, budget),
 		headers: c.Headers,
@@ -84,9 +87,17 @@ func (k *Capturer) Decide(p *Passed) *record.Record {
 		k.readGRPC(r, p)
 	}
 	r.Status, r.Duration = max(r.Status, 0), max(r.Duration, 0)
+	r.Cut = p.Begun && !p.Ended && !r.Tunnel()
+	if k.records && (r.Cut || r.Status == 0) {
+		if flags, ok := k.host.Property(responseFlags); ok { // they tell whose fault it is
+			r.Flags = number(flags)
+		}
+	}
 	r.Route = k.routes.Name(r.Route, r.Path)
 	return r
 }
+
+var responseFlags = []string{"response", "flags"}
 
 // Complete reads the rest of an exchange that is kept.
 func (k *Capturer) Complete(r *record.Record, p *Passed) {

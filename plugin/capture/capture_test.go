@@ -52,7 +52,7 @@ func whole() *capturetest.Host {
 	}
 }
 
-var passed = Passed{RequestBody: 10, ResponseBody: 20, ResponseTrailers: true}
+var passed = Passed{RequestBody: 10, ResponseBody: 20, Begun: true, Ended: true, ResponseTrailers: true}
 
 func field(name string, values ...string) record.Field {
 	return record.Field{Name: name, Values: values}
@@ -259,6 +259,38 @@ func TestTheGRPCStatus(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			assert.Equal(t, c.want, New(&c.host, parse(t, everything), admits(true)).Decide(&c.passed).GRPC)
+		})
+	}
+}
+
+func TestAResponseThatDidNotEndIsReadOnlyWhereThatMatters(t *testing.T) {
+	const withSink, metricsAlone = `{"sink":{"cluster":"a"}}`, `{}`
+	for _, c := range []struct {
+		name, config, method string
+		passed               Passed
+		status               int64
+		cut                  bool
+		calls                int // more than for another exchange
+	}{
+		{"one that ended", withSink, "GET", Passed{Begun: true, Ended: true}, 200, false, 0},
+		{"one that did not", withSink, "GET", Passed{Begun: true}, 200, true, 1},
+		{"one that did not, for metrics alone", metricsAlone, "GET", Passed{Begun: true}, 200, true, 0},
+		{"one that did not begin", withSink, "GET", Passed{}, 0, false, 1},
+		{"one that did not pass the plugin", withSink, "GET", Passed{}, 400, false, 0},
+		{"an upgrade", withSink, "GET", Passed{Begun: true}, 101, false, 0},
+		{"a tunnel", withSink, "CONNECT", Passed{Begun: true}, 200, false, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host := whole()
+			host.Attributes["request.method"], host.Attributes["response.code"] = []byte(c.method), capturetest.Int(c.status)
+			host.Attributes["response.flags"] = capturetest.Int(1 << 14)
+			k := New(host, parse(t, c.config), admits(true))
+			host.Calls = map[string]int{}
+			r := k.Decide(&c.passed)
+			assert.Equal(t, c.cut, r.Cut)
+			assert.Equal(t, c.calls, host.Calls["Property"])
+			assert.Equal(t, c.calls > 0, r.Flags == 1<<14)
+			assert.False(t, r.Failed())
 		})
 	}
 }

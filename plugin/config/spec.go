@@ -39,7 +39,7 @@ func spec(c *Config) object {
 		{"sampling", "Which exchanges become records. Decided at the end of each, by a hash of its trace id, else its request id.", object{
 			{"rate", "Share of ordinary exchanges.", number{&c.Sampling.Rate, 0, 1}},
 			{"follow_trace", "Keep every exchange whose trace is sampled.", boolean{&c.Sampling.FollowTrace}},
-			{"errors", "Share of errors: no response, 5xx, or a gRPC status that tells of a server's fault.", number{&c.Sampling.Errors, 0, 1}},
+			{"errors", "Share of errors: 5xx, a gRPC status that tells of a server's fault, or no whole response though the client had not left.", number{&c.Sampling.Errors, 0, 1}},
 			{"slow", "Exchanges that took long.", object{
 				{"over", "What is long.", duration{&c.Sampling.Slow.Over, time.Millisecond, time.Hour}},
 				{"rate", "Share of them.", number{&c.Sampling.Slow.Rate, 0, 1}},

@@ -15,7 +15,7 @@ const always = "always"
 // reference is the table in docs/records.md: every key of a record, in order.
 var reference = []struct{ key, kind, when, help string }{
 	{"time", "text", always, "When the request began: RFC 3339, in UTC, to the nanosecond."},
-	{"severity", "text", always, "`ERROR`: no response, 5xx, or a gRPC status that is the server's fault. `WARN`: 4xx, or another gRPC status than 0. Else `INFO`."},
+	{"severity", "text", always, "`ERROR`: 5xx, a gRPC status that is the server's fault, or no whole response. `WARN`: 4xx, another gRPC status than 0, or the client went before the response had ended. Else `INFO`. See below."},
 	{"message", "text", always, "Method, path, status and time in words."},
 	{"trace_id", "text", "the request came with a trace", "From `traceparent`, else B3: lower-case hex."},
 	{"span_id", "text", "the request came with a trace", "The caller's span."},
@@ -72,6 +72,10 @@ record as well, under its own keys.
 		b.WriteString(strings.TrimRight(fmt.Sprintf("| `%s` | %s | %s | %s", f.key, f.kind, f.when, f.help), " ") + " |\n")
 	}
 	b.WriteString(`
+An exchange is an error, for ` + "`severity` and `sampling.errors`" + ` alike, where OpenTelemetry counts one against the server. A response that never
+began, or was cut off after its headers, is one too, unless Envoy's flags tell that the client went (` + "`DC`, `DR`" + `) or broke the
+protocol (` + "`DPE`" + `). What is cut off without any flag is none; an upgrade (101) or a tunnel (2xx to ` + "`CONNECT`" + `) is whole once it stands.
+
 Bytes that are not UTF-8 become U+FFFD. A header value is cut at 4 KiB. A record that is larger than ` + "`sink.batch.max_bytes`" + `
 is dropped, and counted as ` + "`too_large`" + `.
 

@@ -66,8 +66,12 @@ func exchanges() []exchange {
 			r.Method, r.Path, r.Protocol, r.Status, r.ResponseBody = "GET", "/none", "HTTP/1.1", 404, 0
 			r.Flags, r.CodeDetails = 1<<8, "route_not_found"
 		}),
-		made("a reset before any header has no status", func(r *record.Record) {
-			r.Flags, r.Duration, r.Sampled = 1<<14, 0, "error"
+		made("a client that left before any header has no status", func(r *record.Record) {
+			r.Flags, r.Duration = 1<<14, 0
+		}),
+		made("a response that was cut off", func(r *record.Record) {
+			r.Method, r.Path, r.Protocol, r.Status, r.ResponseBody = "GET", "/", "HTTP/1.1", 200, 5
+			r.Cut, r.Flags, r.Sampled = true, 1<<6, "error"
 		}),
 		made("CONNECT has no path", func(r *record.Record) {
 			r.Method, r.Host, r.Protocol, r.Status = "CONNECT", "db.example:5432", "HTTP/1.1", 200

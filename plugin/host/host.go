@@ -28,11 +28,11 @@ type Plugin interface {
 // Stream is one HTTP exchange, and, once that has ended, the next: streams are
 // used again, as one for each exchange would be garbage in the proxy's memory.
 type Stream interface {
-	// RequestBody and ResponseBody tell of a chunk that passes, in bytes.
+	// RequestBody tells of a chunk that passes, in bytes.
 	RequestBody(bytes int)
-	ResponseBody(bytes int)
-	// ResponseHeaders tells whether the response ends with them.
+	// ResponseHeaders and ResponseBody tell whether the response ends with them.
 	ResponseHeaders(last bool)
+	ResponseBody(bytes int, last bool)
 	// RequestTrailers and ResponseTrailers tell that there are some. The
 	// request's can be read only now, not at the end.
 	RequestTrailers()
@@ -118,8 +118,8 @@ func (s *stream) OnHttpResponseHeaders(_ int, last bool) action {
 	return proceed
 }
 
-func (s *stream) OnHttpResponseBody(size int, _ bool) action {
-	s.ResponseBody(size)
+func (s *stream) OnHttpResponseBody(size int, last bool) action {
+	s.ResponseBody(size, last)
 	return proceed
 }
 

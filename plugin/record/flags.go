@@ -8,6 +8,10 @@ var flagNames = [...]string{
 	"RFCF", "NFCF", "DT", "UPE", "NC", "OM", "DF", "DO", "DR", "UDO",
 }
 
+// clientLeft are the flags of a client that closed the connection (DC), broke
+// the protocol (DPE) or reset the stream (DR).
+const clientLeft = 1<<14 | 1<<18 | 1<<28
+
 // AppendFlags appends the short names of response flags, separated by commas,
 // as Envoy's %RESPONSE_FLAGS% does. Bits without a name are left out.
 func AppendFlags(dst []byte, flags int64) []byte {

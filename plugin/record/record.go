@@ -17,6 +17,7 @@ type Record struct {
 	Route, Cluster, VirtualHost string
 
 	Status int64 // 0: no response was begun
+	Cut    bool  // the response was begun, and did not end
 	GRPC   int64 // gRPC status, or Unknown
 
 	RequestBody, ResponseBody int64 // bytes that passed the plugin
@@ -53,10 +54,18 @@ type Field struct {
 	Values []string
 }
 
-// Failed tells whether the server is at fault: no response, 5xx, or a gRPC
-// status that OpenTelemetry counts as a server's error.
+// Failed tells whether the server is at fault, as OpenTelemetry sees it
+// (https://opentelemetry.io/docs/specs/semconv/http/http-spans/#status): 5xx, a
+// gRPC status that is a server's error, and, unless the client went away, no
+// response or one that was cut off. A response of which no end was seen and no
+// flag tells anything has the benefit of the doubt.
 func (r *Record) Failed() bool {
-	if r.Status == 0 || r.Status >= 500 {
+	switch {
+	case r.Status >= 500:
+		return true
+	case r.left():
+		return false
+	case r.Status == 0 || r.Cut && r.Flags > 0:
 		return true
 	}
 	switch r.GRPC {
@@ -66,12 +75,23 @@ func (r *Record) Failed() bool {
 	return false
 }
 
+// left tells whether the client went away before the response had ended.
+func (r *Record) left() bool {
+	return (r.Status == 0 || r.Cut) && r.Flags > 0 && r.Flags&clientLeft != 0
+}
+
+// Tunnel tells whether the exchange became a tunnel (101, or 2xx to CONNECT):
+// its response is whole once it stands, and either side may end it at any time.
+func (r *Record) Tunnel() bool {
+	return r.Status == 101 || r.Method == "CONNECT" && r.Status >= 200 && r.Status < 300
+}
+
 // Severity is OpenTelemetry's word for how bad the exchange went.
 func (r *Record) Severity() string {
 	switch {
 	case r.Failed():
 		return "ERROR"
-	case r.Status >= 400 || r.GRPC > 0:
+	case r.Status >= 400 || r.GRPC > 0 || r.left():
 		return "WARN"
 	}
 	return "INFO"

@@ -37,6 +37,53 @@ func TestSeverity(t *testing.T) {
 	}
 }
 
+func TestAResponseThatDidNotEnd(t *testing.T) {
+	const (
+		ut, ur, uc, dc, si, dpe, dt, upe, om, dr = 1 << 2, 1 << 4, 1 << 6, 1 << 14, 1 << 16, 1 << 18, 1 << 22, 1 << 23, 1 << 25, 1 << 28
+	)
+	for _, c := range []struct {
+		name string
+		r    Record
+		want string
+	}{
+		{"as the upstream's connection ended is an error", Record{Status: 200, Cut: true, Flags: uc}, "ERROR"},
+		{"as the upstream broke the protocol is an error", Record{Status: 200, Cut: true, Flags: upe}, "ERROR"},
+		{"as the upstream reset the stream is an error", Record{Status: 200, Cut: true, Flags: ur}, "ERROR"},
+		{"in time is an error", Record{Status: 200, Cut: true, Flags: ut}, "ERROR"},
+		{"in the longest time is an error", Record{Status: 200, Cut: true, Flags: dt}, "ERROR"},
+		{"and stood still is an error", Record{Status: 200, Cut: true, Flags: si}, "ERROR"},
+		{"as Envoy has too much to do is an error", Record{Status: 200, Cut: true, Flags: om}, "ERROR"},
+		{"as the client disconnected is a warning", Record{Status: 200, Cut: true, Flags: dc}, "WARN"},
+		{"as the client reset the stream is a warning", Record{Status: 200, Cut: true, Flags: dr}, "WARN"},
+		{"as the client broke the protocol is a warning", Record{Status: 200, Cut: true, Flags: dpe}, "WARN"},
+		{"is the client's though the upstream is told of", Record{Status: 200, Cut: true, Flags: dc | ur}, "WARN"},
+		{"for a reason that nobody tells is none", Record{Status: 200, Cut: true}, "INFO"},
+		{"and whose flags are no number is none", Record{Status: 200, Cut: true, Flags: Unknown}, "INFO"},
+		{"but is a client's fault is a warning still", Record{Status: 404, Cut: true}, "WARN"},
+		{"and is a server's fault is an error whoever left", Record{Status: 503, Cut: true, Flags: dc}, "ERROR"},
+		{"nor begin is an error", Record{Flags: uc}, "ERROR"},
+		{"nor begin, and nobody tells why, is an error", Record{Flags: Unknown}, "ERROR"},
+		{"nor begin before the client disconnected is a warning", Record{Flags: dc}, "WARN"},
+		{"nor begin before the client reset the stream is a warning", Record{Flags: dr}, "WARN"},
+		{"before the client left it whole is none", Record{Status: 200, Flags: dc}, "INFO"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.r.GRPC = Unknown
+			assert.Equal(t, c.want, c.r.Severity())
+			assert.Equal(t, c.want == "ERROR", c.r.Failed())
+		})
+	}
+}
+
+func TestTunnels(t *testing.T) {
+	for _, r := range []Record{{Status: 101, Method: "GET"}, {Status: 200, Method: "CONNECT"}, {Status: 204, Method: "CONNECT"}} {
+		assert.True(t, r.Tunnel(), r)
+	}
+	for _, r := range []Record{{Method: "CONNECT"}, {Status: 502, Method: "CONNECT"}, {Status: 100, Method: "CONNECT"}, {Status: 200, Method: "GET"}} {
+		assert.False(t, r.Tunnel(), r)
+	}
+}
+
 func TestFlags(t *testing.T) {
 	for flags, want := range map[int64]string{
 		0: "", 1: "LH", 1 << 8: "NR", 1<<1 | 1<<15: "UH,URX", 1 << 29: "UDO", 1 << 40: "", 1<<40 | 1<<14: "DC",
