@@ -14,7 +14,9 @@ const Masked = "[masked]"
 // credentials are masked even when they are listed.
 var credentials = []string{
 	"authorization", "proxy-authorization", "cookie", "set-cookie",
-	"x-api-key", "x-auth-token", "x-csrf-token", "x-amz-security-token", "x-forwarded-client-cert",
+	"x-api-key", "x-auth-token", "x-access-token", "x-csrf-token", "x-xsrf-token", "x-forwarded-client-cert",
+	// Of AWS, Cloudflare, Google and Vault.
+	"x-amz-security-token", "x-amzn-oidc-accesstoken", "x-amzn-oidc-data", "cf-access-jwt-assertion", "x-goog-iap-jwt-assertion", "x-vault-token",
 }
 
 // Headers selects header fields and masks values.
