@@ -86,6 +86,10 @@ func FuzzACredentialIsNeverShown(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, headers string) {
+		if path, err := json.Marshal("?" + headers); err == nil { // of the sink, with the text as its query
+			_, err := Parse([]byte(`{"sink":{"cluster":"a","path":` + string(path) + `}}`))
+			require.ErrorContains(t, err, `; found ""`)
+		}
 		for _, document := range []string{
 			`{"sink":{"cluster":"a","headers":{"x":` + headers + `}}}`,
 			`{"sink":{"headers":` + headers + `,"headers":` + headers + `}}`,

@@ -90,7 +90,8 @@ func (r *reader) report(path, rule, found string) {
 }
 
 // refuse reports a value that breaks its rule. Values below a sink's headers
-// are credentials, and never shown; an object or a list may hold them.
+// are credentials, and never shown; an object or a list may hold them, and so
+// may the query of its path.
 func (r *reader) refuse(path, rule string, v gjson.Result) {
 	found := shorten(v.Raw)
 	switch {
@@ -100,6 +101,9 @@ func (r *reader) refuse(path, rule string, v gjson.Result) {
 		found = "an object"
 	case v.IsArray():
 		found = "a list"
+	case path == "sink.path" && v.Type == gjson.String:
+		before, _, _ := strings.Cut(v.Str, "?")
+		found = shorten(strconv.Quote(before))
 	}
 	r.report(path, "must be "+rule, found)
 }
