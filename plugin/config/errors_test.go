@@ -13,6 +13,8 @@ const (
 	lokiOrKey   = "must be a key of resource or one of service.name, severity, http.route, http.request.method, http.response.status_code, envoy.cluster"
 	aTemplateIs = `must be a path template such as "/users/{id}" or "/files/{path...}"`
 	anyTextIs   = "must be a text without control characters that is not empty"
+
+	aResourceKeyIs = anyTextIs + ", and none of a record's own keys"
 )
 
 func TestABrokenConfigurationIsRefusedWithEveryProblem(t *testing.T) {
@@ -84,7 +86,13 @@ func TestABrokenConfigurationIsRefusedWithEveryProblem(t *testing.T) {
 		{"a list that is a text", `{"headers":{"mask":"a"}}`, []string{`headers.mask: must be a list; found "a"`}},
 		{"an unknown mode", `{"query":{"mode":"hash"}}`, []string{`query.mode: must be one of drop, keep, mask; found "hash"`}},
 		{"a resource that is a number", `{"resource":{"service.name":"a","service.version":2}}`, []string{`resource.service.version: must be a text; found 2`}},
-		{"a resource without a name", `{"resource":{"":"a"}}`, []string{`resource."": its name ` + anyTextIs}},
+		{"a resource without a name", `{"resource":{"":"a"}}`, []string{`resource."": its name ` + aResourceKeyIs}},
+		{"a resource with a record's own key", `{"resource":{"service.name":"a","http.route":"b","message":"c"}}`, []string{
+			`resource.http.route: its name ` + aResourceKeyIs,
+			`resource.message: its name ` + aResourceKeyIs,
+		}},
+		{"a resource with a record's own key in Loki's writing", `{"resource":{"http_route":"a"}}`, []string{`resource.http_route: its name ` + aResourceKeyIs}},
+		{"a resource with the key of a header", `{"resource":{"http.request.header.x-id":"a"}}`, []string{`resource.http.request.header.x-id: its name ` + aResourceKeyIs}},
 		{"templates that are none", `{"routes":{"templates":["users/{id}","/a/{b","/{rest...}/c"]}}`, []string{
 			`routes.templates[0]: ` + aTemplateIs + `; found "users/{id}"`,
 			`routes.templates[1]: ` + aTemplateIs + `; found "/a/{b"`,

@@ -35,7 +35,7 @@ func spec(c *Config) object {
 				{"max_bytes", "Most bytes; beyond it ordinary records are dropped first, the oldest first.", size{&c.Sink.Buffer.MaxBytes, 1 << 10, 1 << 30}},
 			}},
 		}},
-		{"resource", "Who the proxy is, on every record: OpenTelemetry resource attributes such as service.name.", dictionary{&c.Resource, anyText, freeText}},
+		{"resource", "Who the proxy is, on every record: OpenTelemetry resource attributes such as service.name. None may have a record's own key.", dictionary{&c.Resource, aResourceKey, freeText}},
 		{"sampling", "Which exchanges become records. Decided at the end of each, by a hash of its trace id, else its request id.", object{
 			{"rate", "Share of ordinary exchanges.", number{&c.Sampling.Rate, 0, 1}},
 			{"follow_trace", "Keep every exchange whose trace is sampled.", boolean{&c.Sampling.FollowTrace}},

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/routelens/routelens/plugin/record"
 )
 
 // textRule is what a text must be. The words complete "must be …", pattern is
@@ -20,6 +22,9 @@ var (
 	oneLine = textRule{"a text without control characters", `^[^\u0000-\u001f\u007f]*$`, func(s string) bool { return !hasControl(s) }}
 
 	anyText = textRule{"a text without control characters that is not empty", `^[^\u0000-\u001f\u007f]+$`, func(s string) bool { return s != "" && !hasControl(s) }}
+
+	// A key of resource stands on each record beside the record's own.
+	aResourceKey = textRule{"a text without control characters that is not empty, and none of a record's own keys", anyText.pattern, func(s string) bool { return anyText.ok(s) && !record.Taken(s) }}
 
 	aPath = textRule{`a path that begins with "/", without spaces`, `^/[^\u0000-\u0020\u007f]*$`, func(s string) bool {
 		return strings.HasPrefix(s, "/") && !hasControl(s) && !strings.Contains(s, " ")

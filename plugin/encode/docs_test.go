@@ -111,12 +111,14 @@ func TestTheReferenceOfRecordsNamesEveryFieldAndNoOther(t *testing.T) {
 	}
 	r := full()
 	fields(got, &r, nil)
-	var keys []string
+	var keys, reserved []string
 	for _, f := range reference {
 		keys = append(keys, f.key)
+		reserved = append(reserved, strings.TrimSuffix(f.key, "<name>"))
 		assert.Equal(t, f.kind, got.types[f.key], f.key)
 	}
 	assert.Equal(t, keys, got.keys)
+	assert.Equal(t, record.Keys, reserved, "what no attribute of a resource may be called")
 }
 
 func TestTheReferenceOfRecordsTellsWhatIsAlwaysThere(t *testing.T) {
