@@ -38,7 +38,7 @@ func newWorker(h *host.Host, c *config.Config, pipeline *metrics.Pipeline) *work
 	series := metrics.NewBudget(h, seriesKey, c.Metrics.MaxSeries)
 	return &worker{
 		capture:   capture.New(h, c, metrics.NewBudget(h, routesKey, c.Routes.Max)),
-		exchanges: metrics.NewExchanges(h, c.Metrics.Labels, series.Admit),
+		exchanges: metrics.NewExchanges(h, c.Metrics.Labels, series),
 		series:    series,
 		pipeline:  pipeline,
 		sampler:   sampling.New(c.Sampling, rand.Uint64()),

@@ -106,13 +106,18 @@ func TestCountersOutliveTheVMThatMadeThem(t *testing.T) {
 		s := open(t, standOptions{wasm: wasm})
 		once := s.load(t, lab.Load{Mix: []lab.Share{{Call: lab.Get("users", "/users/1"), Times: 1}}, Total: 3})
 		s.reconcile(t, once)
-		for n := range 2 {
-			require.NoError(t, s.Replace(t.Context(), func(o *config.Options) { byEnvironment.make(t, o.Plugin, n) }))
-		}
-		time.Sleep(8 * time.Second) // the old VMs are gone after 5
+		s.renewVMs(t)
 		later := s.load(t, lab.Load{Mix: []lab.Share{{Call: lab.Get("catalog", "/catalog"), Times: 1}}, Total: 3})
 		s.reconcile(t, once, later)
 	})
+}
+
+// renewVMs replaces every VM, twice, and waits until the old ones are gone.
+func (s *stand) renewVMs(t *testing.T) {
+	for n := range 2 {
+		require.NoError(t, s.Replace(t.Context(), func(o *config.Options) { byEnvironment.make(t, o.Plugin, n) }))
+	}
+	time.Sleep(8 * time.Second) // they are gone after 5
 }
 
 // replaceInTurn makes the changes, one a period, for replacingTime.

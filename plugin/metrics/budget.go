@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"encoding/binary"
+	"math"
 	"strconv"
 
 	"github.com/routelens/routelens/plugin/shared"
@@ -23,7 +24,13 @@ func NewBudget(data shared.Data, key string, max int) *Budget {
 
 // Admit tells whether a name may be used. One that was admitted stays so. Two
 // threads that admit the same new name at the same moment may spend it twice.
-func (b *Budget) Admit(name string) bool {
+func (b *Budget) Admit(name string) bool { return b.add(name, b.max) }
+
+// Keep puts a name among [Budget.Names] that stands for those not admitted. It
+// is admitted though the budget is spent.
+func (b *Budget) Keep(name string) { b.add(name, math.MaxInt) }
+
+func (b *Budget) add(name string, max int) bool {
 	own := b.key + "/" + name
 	if _, version := b.data.Get(own); version != 0 {
 		return true
@@ -31,7 +38,7 @@ func (b *Budget) Admit(name string) bool {
 	var place uint64
 	admitted := shared.Update(b.data, b.key, func(value []byte) ([]byte, bool) {
 		place = count(value)
-		return binary.LittleEndian.AppendUint64(nil, place+1), place < uint64(b.max)
+		return binary.LittleEndian.AppendUint64(nil, place+1), place < uint64(max)
 	})
 	return admitted && b.data.Swap(b.at(place), []byte(name), 0) && b.data.Swap(own, []byte{1}, 0)
 }

@@ -53,6 +53,16 @@ func TestABudget(t *testing.T) {
 		data.Swap("k", []byte("odd"), 0)
 		assert.Equal(t, 2, admitted(NewBudget(data, "k", 2), 0, 10))
 	})
+	t.Run("keeps the name of those not admitted, once", func(t *testing.T) {
+		b := NewBudget(sharedtest.New(), "k", 2)
+		assert.Equal(t, 2, admitted(b, 0, 10))
+		b.Keep("other")
+		b.Keep("other")
+		assert.Equal(t, 2, admitted(b, 0, 10))
+		names, next := b.Names(0, 10)
+		assert.Equal(t, []string{"0", "1", "other"}, names)
+		assert.EqualValues(t, 3, next)
+	})
 	t.Run("takes any name", func(t *testing.T) {
 		b := NewBudget(sharedtest.New(), "k", 3)
 		assert.True(t, b.Admit(""))

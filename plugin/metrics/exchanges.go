@@ -15,6 +15,12 @@ type Stats interface {
 	Record(id uint32, v uint64)
 }
 
+// Admitted is what [Exchanges] needs of a [Budget].
+type Admitted interface {
+	Admit(labels string) bool
+	Keep(labels string)
+}
+
 // Exchanges counts and times exchanges by their labels, and gives the proxy what
 // it gathered on [Exchanges.Flush]. Requests are added up. A histogram takes each
 // value in a call of its own, but many at once, from warm caches, cost a fraction
@@ -22,7 +28,7 @@ type Stats interface {
 type Exchanges struct {
 	stats    Stats
 	labels   []string
-	admit    func(labels string) bool
+	admitted Admitted
 	series   map[string]*series
 	dirty    []*series
 	samples  []sample
@@ -48,9 +54,9 @@ type series struct {
 }
 
 // NewExchanges prepares metrics with the given labels, of [ExchangeLabels].
-func NewExchanges(stats Stats, labels []string, admit func(labels string) bool) *Exchanges {
+func NewExchanges(stats Stats, labels []string, admitted Admitted) *Exchanges {
 	return &Exchanges{
-		stats: stats, labels: labels, admit: admit,
+		stats: stats, labels: labels, admitted: admitted,
 		series:   map[string]*series{},
 		overflow: stats.Define(Counter, SeriesOverflow),
 	}
@@ -116,7 +122,7 @@ func (x *Exchanges) find(r *record.Record) *series {
 	}
 	labels := string(x.key)
 	s := x.other
-	if x.admit(labels) {
+	if x.admitted.Admit(labels) {
 		s = x.define(labels)
 	} else {
 		if s == nil {
@@ -147,6 +153,7 @@ func (x *Exchanges) defineOther() *series {
 	for _, label := range x.labels {
 		labels += Label(label, "other")
 	}
+	x.admitted.Keep(labels) // so that other VMs adopt it
 	x.other = x.define(labels)
 	return x.other
 }

@@ -64,8 +64,12 @@ func parted(name string) (bare string, labels map[string]string) {
 	return strings.TrimPrefix(bare, "wasmcustom."), labels
 }
 
-func everything(string) bool { return true }
-func nothing(string) bool    { return false }
+type admits bool
+
+const everything, nothing = admits(true), admits(false)
+
+func (a admits) Admit(string) bool { return bool(a) }
+func (admits) Keep(string)         {}
 
 func exchange(route string) *record.Record {
 	return &record.Record{Route: route, Method: "GET", Status: 200, GRPC: record.Unknown, Duration: 1_999_999, RequestBody: 10, ResponseBody: 20}
@@ -138,7 +142,7 @@ func TestLabels(t *testing.T) {
 func TestBeyondTheBudgetExchangesAreOther(t *testing.T) {
 	p := newProxy()
 	budget := NewBudget(sharedtest.New(), "series", 2)
-	x := NewExchanges(p, []string{LabelRoute, LabelMethod}, budget.Admit)
+	x := NewExchanges(p, []string{LabelRoute, LabelMethod}, budget)
 	for range 2 {
 		for i := range 5 {
 			x.Observe(exchange(fmt.Sprint("r", i)))
@@ -152,6 +156,18 @@ func TestBeyondTheBudgetExchangesAreOther(t *testing.T) {
 	}, p.counts)
 	assert.Len(t, p.values[other+Duration], 6)
 	assert.Len(t, p.names, 1+3*4, "the overflow counter and three label sets")
+
+	next := newProxy() // what another VM sees
+	y := NewExchanges(next, []string{LabelRoute, LabelMethod}, budget)
+	names, _ := budget.Names(0, 100)
+	for _, labels := range names {
+		y.Adopt(labels)
+	}
+	assert.ElementsMatch(t, p.names, next.names)
+	y.Observe(exchange("r9"))
+	y.Flush()
+	assert.Equal(t, map[string]uint64{other + Requests: 1, SeriesOverflow: 1}, next.counts)
+	assert.Len(t, next.names, 1+3*4)
 }
 
 func TestTheOverflowCounterIsThereFromTheStart(t *testing.T) {
