@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,9 +9,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-)
 
-var update = flag.Bool("update", false, "write ../examples anew")
+	"github.com/routelens/routelens/plugin/goldentest"
+)
 
 var shop = Options{
 	Admin:    "127.0.0.1:9901",
@@ -65,13 +64,7 @@ func TestExamplesAreWhatTheTemplateGives(t *testing.T) {
 	for name, options := range examples {
 		var got bytes.Buffer
 		require.NoError(t, Render(&got, options))
-		file := filepath.Join("..", "examples", name)
-		if *update {
-			require.NoError(t, os.WriteFile(file, got.Bytes(), 0o644))
-		}
-		want, err := os.ReadFile(file)
-		require.NoError(t, err)
-		require.Equal(t, string(want), got.String(), "%s: go test ./config -update writes it anew", file)
+		goldentest.Equal(t, filepath.Join("..", "examples", name), got.String())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/routelens/routelens/envoy/lab"
+	"github.com/routelens/routelens/plugin/goldentest"
 )
 
 func agreed() result {
@@ -21,7 +22,7 @@ func agreed() result {
 func TestCountsThatAgreeAreNoFault(t *testing.T) {
 	r := agreed()
 	require.NoError(t, r.fault())
-	golden(t, "agreed.txt", r.table()+"\n")
+	goldentest.Equal(t, "testdata/agreed.txt", r.table()+"\n")
 	require.Equal(t, "3 requests were sent; the store has 3 of them.\nRecords: 3 emitted = 3 delivered + 0 dropped + 0 unconfirmed, 0 waiting.", r.summary())
 }
 
@@ -36,7 +37,7 @@ route payments, code 503: callers saw 1, Envoy counted 0
 records: 3 emitted = 2 delivered + 0 dropped + 0 unconfirmed, 0 waiting; all 3 requests should have been emitted
 requests missing from the store: 1, such as run-000000000000
 requests in the store more than once: 1, such as run-000000000001`)
-	golden(t, "different.txt", r.table()+"\n")
+	goldentest.Equal(t, "testdata/different.txt", r.table()+"\n")
 }
 
 func TestDroppedRecordsAreMissing(t *testing.T) {

@@ -3,9 +3,6 @@ package main
 import (
 	"bytes"
 	"errors"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,20 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/routelens/routelens/envoy/lab"
+	"github.com/routelens/routelens/plugin/goldentest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(file)
-	require.NoError(t, err)
-	require.Equal(t, string(want), got)
-}
 
 // interval is five seconds in which payments had failures and the stream had nothing.
 func interval() view {
@@ -58,7 +43,7 @@ func TestTable(t *testing.T) {
 	for _, l := range table(interval()) {
 		text.WriteString(l.text + "\n")
 	}
-	golden(t, "table.txt", text.String())
+	goldentest.Equal(t, "testdata/table.txt", text.String())
 	require.Equal(t, "12:30:05  80 requests/s, 2.5% 5xx, p50 <1 ms, p99 1220 ms; records: 1,234,000 delivered, 500 waiting, 60 dropped", oneLine(interval()))
 }
 

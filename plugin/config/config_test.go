@@ -1,8 +1,6 @@
 package config
 
 import (
-	"flag"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -10,18 +8,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		require.NoError(t, os.WriteFile(file, got, 0o644))
-	}
-	want, err := os.ReadFile(file)
-	require.NoError(t, err, "run go test ./plugin/config -update, and read the difference")
-	assert.Equal(t, string(want), string(got), "%s differs: if that is meant, run go test ./plugin/config -update", file)
-}
 
 func TestNothingAtAllIsTheDefaults(t *testing.T) {
 	want := Default()

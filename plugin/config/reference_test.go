@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/routelens/routelens/plugin/goldentest"
 )
 
 func TestTheReferenceOfTheConfigurationIsUpToDate(t *testing.T) {
@@ -24,7 +26,7 @@ A size is a whole number with ` + "`B`, `KiB`, `MiB` or `GiB`" + `; a duration i
 		kind, initial := describe(f.kind)
 		b.WriteString(strings.ReplaceAll(fmt.Sprintf("| `%s` | %s | %s | %s |\n", path, kind, initial, f.help), "|  |", "| |"))
 	})
-	golden(t, "../../docs/configuration.md", []byte(b.String()))
+	goldentest.Equal(t, "../../docs/configuration.md", b.String())
 }
 
 // describe gives a key's type with its bounds, and its default.

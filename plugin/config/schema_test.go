@@ -10,6 +10,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/routelens/routelens/plugin/goldentest"
 )
 
 func TestTheSchemaIsUpToDate(t *testing.T) {
@@ -18,7 +20,7 @@ func TestTheSchemaIsUpToDate(t *testing.T) {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	require.NoError(t, e.Encode(Schema()))
-	golden(t, "schema.json", b.Bytes())
+	goldentest.Equal(t, "schema.json", b.String())
 }
 
 // ecma compiles the schema's patterns, which are ECMA-262's. Of what they use,

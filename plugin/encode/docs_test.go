@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/routelens/routelens/plugin/goldentest"
 	"github.com/routelens/routelens/plugin/record"
 )
 
@@ -86,7 +87,7 @@ In the dialect ` + "`loki`" + ` the fields in ` + "`sink.labels`" + ` are stream
 message, the timestamp is the time, and all the rest is structured metadata: values are texts, a list's are joined by ` + "`, `" + `, and
 whatever may not stand in a label's name is turned to ` + "`_`" + ` (` + "`http_route`" + `).
 `)
-	golden(t, "../../docs/records.md", []byte(b.String()))
+	goldentest.Equal(t, "../../docs/records.md", b.String())
 }
 
 // kinds is a writer that collects the keys with their types.

@@ -3,8 +3,6 @@ package encode
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
 	"strings"
 	"testing"
 
@@ -12,20 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/routelens/routelens/plugin/config"
+	"github.com/routelens/routelens/plugin/goldentest"
 	"github.com/routelens/routelens/plugin/record"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		require.NoError(t, os.WriteFile(file, got, 0o644))
-	}
-	want, err := os.ReadFile(file)
-	require.NoError(t, err, "run go test ./plugin/encode -update, and read the difference")
-	assert.Equal(t, string(want), string(got), "%s differs: if that is meant, run go test ./plugin/encode -update", file)
-}
 
 func parse(t testing.TB, text string) *config.Config {
 	c, err := config.Parse([]byte(text))
@@ -53,7 +40,7 @@ func TestEachDialectEqualsItsGoldenFile(t *testing.T) {
 				}
 				b.WriteString(strings.TrimSuffix(string(d.Append(nil, &x.record)), "\n") + "\n")
 			}
-			golden(t, "testdata/"+name+".golden", b.Bytes())
+			goldentest.Equal(t, "testdata/"+name+".golden", b.String())
 		})
 	}
 }

@@ -1,20 +1,16 @@
 package metrics_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
+	"github.com/routelens/routelens/plugin/goldentest"
 	"github.com/routelens/routelens/plugin/metrics"
 	"github.com/routelens/routelens/plugin/sampling"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 var reasons = []struct{ word, help string }{
 	{"buffer_full", "More than `sink.buffer.max_bytes` waited for the sink."},
@@ -73,13 +69,7 @@ that is absent is ` + "`-`" + `. Beyond ` + "`metrics.max_series`" + ` every lab
 		fmt.Fprintf(&b, "| `%s` | %s |\n", d.word, d.help)
 	}
 
-	const file = "../../docs/metrics.md"
-	if *update {
-		require.NoError(t, os.WriteFile(file, []byte(b.String()), 0o644))
-	}
-	want, err := os.ReadFile(file)
-	require.NoError(t, err, "run go test ./plugin/metrics -update, and read the difference")
-	assert.Equal(t, string(want), b.String(), "%s differs: if that is meant, run go test ./plugin/metrics -update", file)
+	goldentest.Equal(t, "../../docs/metrics.md", b.String())
 }
 
 func TestTheReferenceOfMetricsNamesEveryReasonAndDecisionAndNoOther(t *testing.T) {
