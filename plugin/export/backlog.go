@@ -1,6 +1,7 @@
 package export
 
 import (
+	"slices"
 	"time"
 
 	"github.com/routelens/routelens/plugin/queue"
@@ -10,7 +11,6 @@ import (
 type item struct {
 	frame   queue.Frame
 	arrived time.Time
-	tried   time.Time // first; zero: never
 }
 
 func (i item) size() int { return len(i.frame.Bytes()) }
@@ -68,13 +68,22 @@ func (b *backlog) shed(room int) (records int) {
 	return records
 }
 
-// expire drops items that were first tried before a time.
+// expire drops items that were first tried before a time. Those that were tried
+// stand in front, but not in the order of it: some were tried by other collectors.
 func (b *backlog) expire(before time.Time) (records int) {
 	for class, list := range b.lists {
-		for len(list) > 0 && !list[0].tried.IsZero() && list[0].tried.Before(before) {
-			records += b.pop(class).frame.Count
-			list = b.lists[class]
+		if len(list) == 0 || list[0].frame.Tried() == 0 {
+			continue
 		}
+		b.lists[class] = slices.DeleteFunc(list, func(i item) bool {
+			tried := i.frame.Tried()
+			expired := tried != 0 && tried < before.UnixNano()
+			if expired {
+				records += i.frame.Count
+				b.count(i, -1)
+			}
+			return expired
+		})
 	}
 	return records
 }

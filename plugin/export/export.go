@@ -89,8 +89,8 @@ func (e *Exporter) due(now time.Time, flush bool) bool {
 func (e *Exporter) dispatch(b batch, now time.Time) bool {
 	e.body = b.appendBody(e.body[:0], &e.envelope)
 	for i := range b {
-		if b[i].tried.IsZero() {
-			b[i].tried = now
+		if b[i].frame.Tried() == 0 {
+			b[i].frame.SetTried(now.UnixNano())
 		}
 	}
 	term := e.term

@@ -328,6 +328,31 @@ func TestARecordIsGivenUpSoLongAfterItsFirstAttempt(t *testing.T) {
 	assert.Equal(t, uint32(1), r.Holding().Waiting, "what was never tried stays")
 }
 
+func TestARecordThatIsHandedOverKeepsTheTimeOfItsFirstAttempt(t *testing.T) {
+	briefly := func(s *config.Sink) { s.Retry.MaxElapsed = 5 * time.Second }
+	r, next := newRig(t, briefly), newRig(t, briefly)
+	r.add(queue.Ordinary, "a", 2)
+	r.late()
+	r.now = r.now.Add(time.Second)
+	r.answer(503)
+	next.now = r.now.Add(3 * time.Second)
+	next.add(queue.Ordinary, "b", 1)
+	r.GiveBack(func(b []byte) bool {
+		f, ok := queue.Parse(b)
+		require.True(t, ok)
+		next.Add(f, next.now)
+		return ok
+	})
+	next.Pump(next.now, true)
+	next.answer(503) // both were tried now, one of them 4 s ago before
+	next.pump()
+	assert.Zero(t, next.ledger.Lost[metrics.RetriesExhausted])
+	next.sink.Refuse = errors.New("down")
+	next.pass(1001 * time.Millisecond)
+	assert.Equal(t, 2, next.ledger.Lost[metrics.RetriesExhausted])
+	assert.Equal(t, queue.Holding{Waiting: 1}, next.Holding(), "what was first tried later stays")
+}
+
 func TestMaxElapsedZeroMeansNoSecondTry(t *testing.T) {
 	r := newRig(t, func(s *config.Sink) { s.Retry.MaxElapsed = 0 })
 	r.add(queue.Ordinary, "a", 2)

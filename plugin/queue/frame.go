@@ -11,13 +11,14 @@ import (
 
 // A frame is one item on the shared queue: a few KiB of finished records.
 //
-//	magic "RLF1" | class u8 | count u32 | { keySize u16 | size u32 | key | record } × count
+//	magic "RLF1" | class u8 | count u32 | tried i64 | { keySize u16 | size u32 | key | record } × count
 //
 // Numbers are little-endian. Other plugins may share the queue's name space, so
 // nothing is taken on trust: see [Parse].
 const (
 	magic      = "RLF1"
-	headerSize = len(magic) + 1 + 4
+	triedAt    = len(magic) + 1 + 4
+	headerSize = triedAt + 8
 	entrySize  = 2 + 4
 )
 
@@ -55,7 +56,9 @@ func (b *Builder) Reset() {
 	if cap(b.frame) > 4*FrameSize {
 		b.frame = make([]byte, 0, FrameSize+FrameSize/4)
 	}
-	b.frame = append(append(b.frame[:0], magic...), byte(b.class), 0, 0, 0, 0)
+	var header [headerSize]byte
+	header[copy(header[:], magic)] = byte(b.class)
+	b.frame = append(b.frame[:0], header[:]...)
 	b.count = 0
 }
 
@@ -126,6 +129,13 @@ func Parse(item []byte) (Frame, bool) {
 	}
 	return f, n == f.Count
 }
+
+// Tried is when the frame was first sent to the sink, as Unix time in ns; 0: not
+// yet. It goes with the frame to whoever collects next.
+func (f Frame) Tried() int64 { return int64(binary.LittleEndian.Uint64(f.bytes[triedAt:])) }
+
+// SetTried notes that time.
+func (f Frame) SetTried(ns int64) { binary.LittleEndian.PutUint64(f.bytes[triedAt:], uint64(ns)) }
 
 // Bytes is the frame as it was on the queue.
 func (f Frame) Bytes() []byte { return f.bytes }
