@@ -45,7 +45,7 @@ type collector struct {
 	exporter *export.Exporter
 	pipeline *metrics.Pipeline
 	roster   *queue.Roster
-	registry *queue.Registry
+	sweeper  *sweeper
 
 	collecting bool
 	renewed    time.Time // when the roster was last asked
@@ -54,9 +54,6 @@ type collector struct {
 
 	leaving bool
 	leaveBy time.Time
-
-	swept    time.Time
-	suspects map[string]time.Time // queues that nobody moves, since when
 }
 
 // How long a vacant lease is left to others.
@@ -68,10 +65,8 @@ const (
 )
 
 const (
-	leaveTime   = time.Minute      // a configuration that is going stays no longer
-	sweepPeriod = time.Second      // between looks at the queues of others
-	abandonTime = 10 * time.Second // after which a quiet queue is taken for abandoned
-	maxDrain    = 2048             // frames taken at a time, so as not to hold the thread
+	leaveTime = time.Minute // a configuration that is going stays no longer
+	maxDrain  = 2048        // frames taken at a time, so as not to hold the thread
 
 	// After which the roster is asked before anything is done: shorter than a
 	// lease, longer than a tick.
@@ -81,13 +76,12 @@ const (
 func newCollector(h proxy, c *config.Config, id identity, pipeline *metrics.Pipeline) *collector {
 	k := &collector{
 		host: h, clock: time.Now, identity: id, pipeline: pipeline,
-		roster:   queue.NewRoster(h, rosterKey+id.queue, id.self),
-		registry: queue.NewRegistry(h, queuesKey),
-		suspects: map[string]time.Time{},
+		roster:  queue.NewRoster(h, rosterKey+id.queue, id.self),
+		sweeper: newSweeper(h, id, pipeline),
 	}
 	envelope := encode.New(c).Envelope()
 	k.exporter = export.New(c.Sink, envelope, k.sender(c, envelope.ContentType), pipeline, rand.Float64, h.Warn)
-	k.registry.Add(id.queue)
+	k.sweeper.registry.Add(id.queue)
 	k.open()
 	return k
 }
@@ -134,15 +128,14 @@ func (k *collector) tick(now time.Time, serving bool) (finished bool) {
 	if standing.Won {
 		k.pipeline.CollectorChanged()
 		k.gauge() // it still shows what the last collector held
-		k.registry.Add(k.identity.queue)
+		k.sweeper.registry.Add(k.identity.queue)
 		if id, ok := k.host.Register(k.identity.queue); ok {
 			k.queueID = id
 		}
 	}
 	k.step(now)
-	if k.collecting && now.Sub(k.swept) >= sweepPeriod {
-		k.swept = now
-		k.sweep(now)
+	if k.collecting {
+		k.sweeper.tick(now)
 	}
 	return k.leaving && k.finished(now, standing)
 }
@@ -154,7 +147,7 @@ func (k *collector) renew(now time.Time, patience time.Duration) queue.Standing 
 	if standing.Struck {
 		k.exporter.Forget()
 	}
-	k.settle(standing.Orphans)
+	settle(k.pipeline, standing.Orphans)
 	k.collecting = standing.Collecting
 	return standing
 }
@@ -176,14 +169,6 @@ func (k *collector) patience(serving bool) time.Duration {
 		return servingPatience
 	}
 	return idlePatience
-}
-
-// settle accounts for what contexts held that are no more.
-func (k *collector) settle(orphans []queue.Holding) {
-	for _, held := range orphans {
-		k.pipeline.Unconfirmed(int(held.InFlight))
-		k.pipeline.Dropped(metrics.CollectorLost, int(held.Waiting))
-	}
 }
 
 // step moves records on: from the queue to the sink, or, where another collects,
@@ -253,38 +238,4 @@ func (k *collector) finished(now time.Time, s queue.Standing) bool {
 		return true
 	}
 	return false
-}
-
-// sweep looks for queues whose configuration went, with its VMs, before they
-// were dry. Their records are in the dialect of a sink that is configured no
-// more: they are dropped, and counted.
-func (k *collector) sweep(now time.Time) {
-	for _, name := range k.registry.Names() {
-		if name == k.identity.queue || !queue.Quiet(k.host, rosterKey+name, now, abandonTime) {
-			delete(k.suspects, name)
-			continue
-		}
-		if _, known := k.suspects[name]; !known {
-			k.suspects[name] = now
-		}
-		if now.Sub(k.suspects[name]) < abandonTime {
-			continue
-		}
-		delete(k.suspects, name)
-		k.registry.Remove(name)
-		k.settle(queue.Strike(k.host, rosterKey+name))
-		k.empty(name)
-	}
-}
-
-func (k *collector) empty(name string) {
-	id, ok := k.host.Resolve(k.identity.vmID, name)
-	for ok {
-		var item []byte
-		if item, ok = k.host.Dequeue(id); ok {
-			if frame, good := queue.Parse(item); good {
-				k.pipeline.Dropped(metrics.SinkRemoved, frame.Count)
-			}
-		}
-	}
 }

@@ -28,6 +28,7 @@ type plugin struct {
 	host      *host.Host
 	worker    *worker
 	collector *collector // nil without a sink
+	sweeper   *sweeper   // nil with one: the collector has its own
 }
 
 func (p *plugin) Start(configuration []byte) error {
@@ -40,6 +41,8 @@ func (p *plugin) Start(configuration []byte) error {
 	if c.Sink.Enabled() {
 		p.collector = newCollector(p.host, &c, p.identity(c.SinkID), pipeline)
 		p.worker.ship(&c, p.collector.enqueue)
+	} else {
+		p.sweeper = newSweeper(p.host, p.identity(""), pipeline)
 	}
 	return nil
 }
@@ -71,6 +74,9 @@ func (p *plugin) Tick(now time.Time) {
 		probe(p.host, p.worker.served)
 	}
 	p.worker.tick(now)
+	if p.sweeper != nil && p.sweeper.tick(now) {
+		p.sweeper.pipeline.Waiting(0, 0) // it still shows what the last collector held
+	}
 	if p.collector != nil && p.collector.tick(now, p.worker.served) {
 		p.host.Finished()
 	}

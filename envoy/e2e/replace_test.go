@@ -112,6 +112,23 @@ func TestCountersOutliveTheVMThatMadeThem(t *testing.T) {
 	})
 }
 
+// What the sink did not take is counted though the VM went and nobody ships any more.
+func TestRecordsLeftByASinkThatWentAreCounted(t *testing.T) {
+	eachArtifact(t, func(t *testing.T, wasm string) {
+		t.Parallel()
+		s := open(t, standOptions{wasm: wasm, faults: true, plugin: settings{"sink.retry.max_elapsed": "10m"}})
+		require.NoError(t, s.faults.Set(lab.ServerError))
+		report := s.load(t, lab.Load{Mix: []lab.Share{{Call: lab.Get("catalog", "/catalog"), Times: 1}}, Total: 50})
+		require.NoError(t, s.Replace(t.Context(), func(o *config.Options) {
+			byEnvironment.make(t, o.Plugin, 1)
+			o.Plugin.Config = "{}"
+		}))
+		sent, stats := s.reconcileCounters(t, report)
+		assert.Equal(t, sent, stats.Pipeline().Emitted)
+		assert.Equal(t, sent, stats.Pipeline().Dropped+stats.Pipeline().Unconfirmed, reasons(stats))
+	})
+}
+
 // renewVMs replaces every VM, twice, and waits until the old ones are gone.
 func (s *stand) renewVMs(t *testing.T) {
 	for n := range 2 {
