@@ -42,7 +42,7 @@ func newWorker(h *host.Host, c *config.Config, pipeline *metrics.Pipeline) *work
 		series:    series,
 		pipeline:  pipeline,
 		sampler:   sampling.New(c.Sampling, rand.Uint64()),
-		limiter:   sampling.NewLimiter(h, limitKey+c.SinkID, c.Sampling.MaxPerSecond),
+		limiter:   sampling.NewLimiter(h, limitKey+c.SinkID, c.Sampling.MaxPerSecond, time.Now()),
 	}
 }
 

@@ -56,7 +56,6 @@ func (u *upstream) place(t *testing.T, o *config.Options) {
 		{Name: "nobody", Prefix: "/nobody", Cluster: "nobody"},
 		{Name: "slow", Prefix: "/slow", Cluster: "script", Timeout: "0.2s"},
 		{Name: "teapot", Prefix: "/teapot", Status: 418},
-		{Prefix: "/nameless/rewritten/", Cluster: "catalog", Rewrite: "/catalog/"},
 		{Prefix: "/nameless/", Cluster: "catalog"},
 		{Name: "rewrite", Prefix: "/rewritten/42", Cluster: "catalog", Rewrite: "/catalog"},
 	}, o.Routes...)

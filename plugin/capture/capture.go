@@ -30,7 +30,6 @@ type Capturer struct {
 	tls     *set // where the client's connection is TLS
 	failure *set // where something went wrong
 	hashed  bool // the decision needs a trace id or a request id
-	named   bool // there are templates, which need the path
 	grpc    bool // the decision or a label needs the gRPC status
 	records bool // there is a sink
 	routes  *Routes
@@ -46,7 +45,6 @@ func New(host Source, c *config.Config, budget Budget) *Capturer {
 	k := &Capturer{
 		host:    host,
 		hashed:  hashed(c),
-		named:   len(c.Routes.Templates) > 0,
 		records: c.Sink.Enabled(),
 		grpc:    c.Sink.Enabled() || labelled(c, "grpc_response_status"),
 		routes:  NewRoutes(c.Routes, budget),
@@ -82,7 +80,7 @@ func (k *Capturer) Decide(p *Passed) *record.Record {
 		RequestHeaders: r.RequestHeaders[:0], ResponseHeaders: r.ResponseHeaders[:0], RespTrailers: r.RespTrailers[:0],
 	}
 	whole := k.facts.read(k.host, r)
-	if !whole && (k.hashed || k.named) || r.RequestID == unreadable {
+	if k.hashed && (!whole || r.RequestID == unreadable) {
 		readRequest(r, k.host.RequestHeaders())
 	}
 	if k.grpc {

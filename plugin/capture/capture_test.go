@@ -304,25 +304,6 @@ func TestRequestTargets(t *testing.T) {
 	}
 }
 
-func TestATemplateMatchesThePathThatTheClientSent(t *testing.T) {
-	const templates = `"routes":{"templates":["/users/{id}"]}}`
-	for _, text := range []string{`{` + templates, everything, `{"sink":{"cluster":"a"},"sampling":{"rate":1},` + templates} {
-		for _, without := range []bool{false, true} {
-			host := whole()
-			host.WithoutCEL = without
-			host.Attributes["xds.route_name"] = []byte{}
-			host.Attributes["request.url_path"] = []byte("/rewritten")
-			host.Request = [][2]string{{":path", "/rewritten?a=1"}, {"x-envoy-original-path", "/users/7?a=1"}}
-			k := New(host, parse(t, text), admits(true))
-			host.Calls = map[string]int{}
-			assert.Equal(t, "/users/{id}", k.Decide(&passed).Route, "%s, without CEL: %t", text, without)
-			if !without {
-				assert.Zero(t, host.Calls["RequestHeaders"])
-			}
-		}
-	}
-}
-
 func TestAnExchangeThatIsNotKeptCostsOneCall(t *testing.T) {
 	for name, text := range map[string]string{"metrics alone": `{}`, "one record in a hundred": `{"sink":{"cluster":"a"}}`} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,7 @@ func split(c *config.Config) (first, later []attribute) {
 		{"request.duration", func(r *record.Record, v []byte) { r.Duration = number(v) }, always},
 	}
 	if len(c.Routes.Templates) > 0 {
-		first = append(first, attribute{pathSent, func(r *record.Record, v []byte) { r.Path, _ = splitPath(text(v)) }, always})
+		first = append(first, attribute{"request.url_path", func(r *record.Record, v []byte) { r.Path = text(v) }, always})
 	}
 	if hashed(c) {
 		first = append(first, attribute{ids, setIDs, always})
@@ -65,10 +65,6 @@ var failureAttributes = []attribute{
 	{"connection.termination_details", func(r *record.Record, v []byte) { r.Termination = text(v) }, maybe},
 	{"upstream.transport_failure_reason", func(r *record.Record, v []byte) { r.TransportFailure = text(v) }, maybe},
 }
-
-// pathSent is the path as the client sent it, also where a route rewrote it.
-const pathSent = `('x-envoy-original-path' in request.headers?request.headers['x-envoy-original-path']:` +
-	`has(request.url_path)?request.url_path:'')`
 
 // ids is the one id that places an exchange: of its trace, else its own. The
 // several B3 headers are joined to what the single one would be. Only the first

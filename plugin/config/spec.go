@@ -58,7 +58,7 @@ func spec(c *Config) object {
 			{"mask", "Parameters whose values are masked (mode mask), in any case; token stands for token[] and token[a] too.", texts{&c.Query.Mask, anyText}},
 		}},
 		{"routes", "http.route: Envoy's route name, else the first template that matches, else \"unmatched\".", object{
-			{"templates", "Templates of the path that the client sent: {name} is one segment, {name...} at the end is all the rest.", texts{&c.Routes.Templates, aTemplate}},
+			{"templates", "Path templates: {name} is one segment, {name...} at the end is all the rest.", texts{&c.Routes.Templates, aTemplate}},
 			{"max", "Most route names; further ones are \"other\".", integer{&c.Routes.Max, 1, 100_000}},
 		}},
 		{"metrics", "The per-route metrics.", object{

@@ -24,7 +24,7 @@ var reference = []struct{ key, kind, when, help string }{
 	{"http.request.method", "text", "a request was read", "One of RFC 9110's or `PATCH`; else `_OTHER`."},
 	{"http.request.method_original", "text", "the method is `_OTHER`", "The method as it was."},
 	{"url.scheme", "text", "a request was read", "`http` or `https`."},
-	{"url.path", "text", "the request has a path: `CONNECT` has none", "As the client sent it, from `x-envoy-original-path` where a route rewrote it."},
+	{"url.path", "text", "the request has a path: `CONNECT` has none", "As it was after the routing's changes."},
 	{"url.query", "text", "there is a query, and `query.mode` is `keep` or `mask`", "Without its `?`."},
 	{"server.address", "text", "the request names a host: HTTP/1.0 need not", "The host that was asked for, without its port."},
 	{"server.port", "integer", "the host has a port", ""},

@@ -22,9 +22,9 @@ type Limiter struct {
 }
 
 // NewLimiter makes a Limiter; max 0 allows everything.
-func NewLimiter(data shared.Data, key string, max int) *Limiter {
+func NewLimiter(data shared.Data, key string, max int, now time.Time) *Limiter {
 	shared.Ensure(data, key, make([]byte, 16))
-	return &Limiter{data: data, key: key, max: max, block: (max + 19) / 20}
+	return &Limiter{data: data, key: key, max: max, block: (max + 19) / 20, second: now.Unix()}
 }
 
 // Tick moves the limiter's clock. It need be no finer than a fraction of a second.
@@ -64,10 +64,7 @@ func (l *Limiter) take() (n int) {
 		if len(value) == 16 {
 			second, gone = int64(binary.LittleEndian.Uint64(value)), int64(binary.LittleEndian.Uint64(value[8:]))
 		}
-		switch {
-		case second == 0: // what was taken before the very first tick counts
-			second = l.second
-		case second < l.second, l.second > 0 && second > l.second+maxAhead:
+		if second < l.second || second > l.second+maxAhead {
 			second, gone = l.second, 0
 		}
 		n = int(min(int64(l.block), int64(l.max)-gone))

@@ -17,7 +17,7 @@ const key = "limit"
 func threads(data *sharedtest.Data, n, max int) []*Limiter {
 	all := make([]*Limiter, n)
 	for i := range all {
-		all[i] = NewLimiter(data, key, max)
+		all[i] = NewLimiter(data, key, max, noon)
 	}
 	return all
 }
@@ -34,12 +34,12 @@ func allowed(l *Limiter, tries int) (n int) {
 var noon = time.Unix(1_770_000_000, 0)
 
 func TestALimitOfNothingIsNoLimit(t *testing.T) {
-	assert.Equal(t, 10_000, allowed(NewLimiter(sharedtest.New(), key, 0), 10_000))
+	assert.Equal(t, 10_000, allowed(NewLimiter(sharedtest.New(), key, 0, noon), 10_000))
 }
 
 func TestOneThreadMayUseTheWholeLimit(t *testing.T) {
 	for _, max := range []int{1, 2, 19, 20, 21, 500, 1_000_000} {
-		l := NewLimiter(sharedtest.New(), key, max)
+		l := NewLimiter(sharedtest.New(), key, max, noon)
 		for second := range 3 {
 			l.Tick(noon.Add(time.Duration(second) * time.Second))
 			assert.Equal(t, max, allowed(l, max+10), "of %d", max)
@@ -102,23 +102,25 @@ func TestAThreadWhoseTickIsLateIsNotLimitedForIt(t *testing.T) {
 
 func TestANewThreadNeedNotWaitForItsFirstTick(t *testing.T) {
 	data := sharedtest.New()
-	old := NewLimiter(data, key, 20)
+	old := NewLimiter(data, key, 20, noon)
 	old.Tick(noon)
 	require.Equal(t, 5, allowed(old, 5))
-	assert.Equal(t, 15, allowed(NewLimiter(data, key, 20), 100))
+	assert.Equal(t, 15, allowed(NewLimiter(data, key, 20, noon), 100))
 }
 
-func TestWhatIsTakenBeforeTheVeryFirstTickCounts(t *testing.T) {
-	l := NewLimiter(sharedtest.New(), key, 20)
-	require.Equal(t, 15, allowed(l, 15))
-	l.Tick(noon)
-	assert.Equal(t, 5, allowed(l, 100))
-	l.Tick(noon.Add(time.Second))
-	assert.Equal(t, 20, allowed(l, 100))
+func TestWhatIsTakenBeforeTheVeryFirstTickCountsAndNoLonger(t *testing.T) {
+	for _, before := range []int{15, 20} {
+		l := NewLimiter(sharedtest.New(), key, 20, noon)
+		require.Equal(t, before, allowed(l, before))
+		l.Tick(noon.Add(200 * time.Millisecond))
+		assert.Equal(t, 20-before, allowed(l, 100))
+		l.Tick(noon.Add(time.Second))
+		assert.Equal(t, 20, allowed(l, 100))
+	}
 }
 
 func TestAClockThatIsSetBackDoesNotStopRecords(t *testing.T) {
-	l := NewLimiter(sharedtest.New(), key, 20)
+	l := NewLimiter(sharedtest.New(), key, 20, noon)
 	l.Tick(noon)
 	require.Equal(t, 20, allowed(l, 100))
 	l.Tick(noon.Add(-24 * time.Hour))
@@ -127,7 +129,7 @@ func TestAClockThatIsSetBackDoesNotStopRecords(t *testing.T) {
 
 func TestAStoreThatIsOfNoUseLimitsAndDoesNotPanic(t *testing.T) {
 	data := sharedtest.New()
-	l := NewLimiter(data, key, 20)
+	l := NewLimiter(data, key, 20, noon)
 	for _, value := range [][]byte{nil, {1}, make([]byte, 17)} {
 		data.Swap(key, value, 0)
 		l.Tick(noon)
@@ -135,7 +137,7 @@ func TestAStoreThatIsOfNoUseLimitsAndDoesNotPanic(t *testing.T) {
 		l.second = 0
 	}
 	data.Swap(key, append(binary.LittleEndian.AppendUint64(nil, uint64(noon.Unix())), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f), 0)
-	l = NewLimiter(data, key, 20)
+	l = NewLimiter(data, key, 20, noon)
 	l.Tick(noon)
 	assert.False(t, l.Allow())
 	data.FailSwaps = 1000

@@ -53,7 +53,7 @@ func get(headers [][2]string, name string) (string, bool) {
 }
 
 // Compile takes a list of attributes, each as it is or as `has(a)?a:”`, and of
-// the expressions for an id and for the path that the client sent.
+// the one expression for an id.
 func (h *Host) Compile(expression string) (token []byte, ok bool) {
 	h.count("Compile")
 	if h.WithoutCEL {
@@ -85,14 +85,8 @@ func (h *Host) Evaluate(token []byte) ([]byte, bool) {
 }
 
 func (h *Host) term(term string) ([]byte, bool) {
-	switch {
-	case strings.HasPrefix(term, "('traceparent' in "):
+	if strings.HasPrefix(term, "('traceparent' in ") {
 		return []byte(h.id()), true
-	case strings.HasPrefix(term, "('x-envoy-original-path' in "):
-		if original, ok := get(h.Request, "x-envoy-original-path"); ok {
-			return []byte(original), true
-		}
-		return h.Attributes["request.url_path"], true
 	}
 	name, optional := strings.CutPrefix(term, "has(")
 	if optional {
