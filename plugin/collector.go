@@ -108,6 +108,10 @@ func (k *collector) sender(c *config.Config, contentType string) export.Send {
 		{"content-type", contentType},
 	}
 	for _, a := range c.Sink.Headers {
+		if a.Name == "content-type" {
+			headers[3][1] = a.Value
+			continue
+		}
 		headers = append(headers, [2]string{a.Name, a.Value})
 	}
 	return func(body []byte, answer func(export.Response, time.Time)) error {

@@ -110,6 +110,7 @@ type audit struct {
 	ended      sync.WaitGroup
 	violations []string
 	samples    int
+	failure    error        // to read the stats, the last
 	peak       lab.Pipeline // the most that was waiting
 }
 
@@ -125,7 +126,9 @@ func startAudit(envoy *lab.Envoy) *audit {
 				return
 			case <-time.After(200 * time.Millisecond):
 			}
-			if stats, err := envoy.Stats(ctx); err == nil {
+			if stats, err := envoy.Stats(ctx); err != nil {
+				a.failure = err
+			} else {
 				a.sample(stats.Pipeline())
 			}
 		}

@@ -35,7 +35,12 @@ var exchanges = []struct {
 		"http.route": "teapot", "http.response.status_code": "418", "envoy.response_code_details": "direct_response", "envoy.upstream_address": "-",
 	}},
 	{"a route without a name", get("/nameless/42", nil, 404), map[string]string{"http.route": "/nameless/{n}", "envoy.cluster": "catalog"}},
-	{"a path that the route rewrites", get("/rewritten/42", nil, 200), map[string]string{"http.route": "rewrite", "url.path": "/rewritten/42"}},
+	{"a path that the route rewrites", get("/rewritten/42", nil, 200), map[string]string{
+		"http.route": "rewrite", "url.path": "/catalog", "envoy.original_path": "/rewritten/42",
+	}},
+	{"a client that claims another path", get("/nameless/7", http.Header{"X-Envoy-Original-Path": {"/harmless?a=b"}}, 404), map[string]string{
+		"http.route": "/nameless/{n}", "url.path": "/nameless/7", "envoy.original_path": "/harmless",
+	}},
 	{"nobody listens", get("/nobody", nil, 503), map[string]string{
 		"http.route": "nobody", "http.response.status_code": "503", "severity": "ERROR", "envoy.response_flags": "UF", "sampling.reason": "error",
 		"envoy.cluster": "nobody", "envoy.upstream_transport_failure": "delayed connect error: Connection refused",

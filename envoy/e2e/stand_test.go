@@ -104,6 +104,7 @@ var trouble = regexp.MustCompile(`(?i).*(Uncaught RuntimeError|proxy_on_\w+ fail
 
 func (s *stand) close(t *testing.T) {
 	s.audit.end()
+	assert.NotZero(t, s.audit.samples, "of the stats; the last failure: %v", s.audit.failure)
 	assert.Empty(t, s.audit.violations, "the pipeline's counters, in every sample")
 	assert.NoError(t, s.Envoy.Stop())
 	log, err := os.ReadFile(s.Log)

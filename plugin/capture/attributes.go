@@ -56,11 +56,13 @@ func newSet(host Source, attributes []attribute) *set {
 	s := &set{attributes: attributes}
 	quick, careful := make([]string, len(attributes)), make([]string, len(attributes))
 	for i, a := range attributes {
-		s.paths = append(s.paths, strings.Split(a.path, "."))
 		careful[i] = a.path
-		if strings.IndexByte(a.path, '(') < 0 { // an expression asks by itself
+		var path []string // none of an expression, which asks by itself
+		if !isExpression(a.path) {
 			careful[i] = "has(" + a.path + ")?" + a.path + ":''"
+			path = strings.Split(a.path, ".")
 		}
+		s.paths = append(s.paths, path)
 		quick[i] = careful[i]
 		if a.may == always {
 			quick[i] = a.path
@@ -73,6 +75,8 @@ func newSet(host Source, attributes []attribute) *set {
 	return s
 }
 
+func isExpression(path string) bool { return strings.Contains(path, "(") }
+
 // read reads the attributes of the current stream into r. Where the host has no
 // CEL it reads them one by one, without the expressions, and answers false.
 func (s *set) read(host Source, r *record.Record) bool {
@@ -84,6 +88,9 @@ func (s *set) read(host Source, r *record.Record) bool {
 		}
 	}
 	for i, a := range s.attributes {
+		if s.paths[i] == nil {
+			continue
+		}
 		if value, ok := host.Property(s.paths[i]); ok && len(value) > 0 {
 			a.set(r, value)
 		}

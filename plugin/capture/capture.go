@@ -154,15 +154,15 @@ func (k *Capturer) readGRPC(r *record.Record, p *Passed) {
 
 // readRequest takes from a request's headers what has a field of its own.
 func readRequest(r *record.Record, headers [][2]string) {
-	var original, b3, b3Trace, b3Span, b3Sampled string
-	r.RequestID, r.Trace = "", record.Trace{}
+	var b3, b3Trace, b3Span, b3Sampled string
+	r.RequestID, r.OriginalPath, r.Trace = "", "", record.Trace{}
 	for i := range headers {
 		value := headers[i][1]
 		switch headers[i][0] {
 		case ":path":
 			r.Path, r.Query = splitPath(value)
-		case "x-envoy-original-path": // the router rewrote :path
-			original = value
+		case "x-envoy-original-path": // before the router's rewrite, or so a client says
+			r.OriginalPath, _ = splitPath(value)
 		case ":authority":
 			r.Host = value
 		case ":scheme":
@@ -180,9 +180,6 @@ func readRequest(r *record.Record, headers [][2]string) {
 		case "x-b3-sampled":
 			b3Sampled = value
 		}
-	}
-	if original != "" {
-		r.Path, r.Query = splitPath(original)
 	}
 	if !r.Trace.Present {
 		r.Trace, _ = record.ParseB3(b3, b3Trace, b3Span, b3Sampled)

@@ -348,3 +348,12 @@ func (r *replayed) Evaluate(token []byte) ([]byte, bool) {
 	}
 	return list, list != nil
 }
+
+func TestAClaimedPathStandsBesideTheRealOne(t *testing.T) {
+	host := whole()
+	host.Request = [][2]string{{":path", "/admin?a=1"}, {"x-envoy-original-path", "/harmless?token=x"}}
+	k := New(host, parse(t, everything), admits(true))
+	r := k.Decide(&passed)
+	k.Complete(r, &passed)
+	assert.Equal(t, []string{"/admin", "/harmless"}, []string{r.Path, r.OriginalPath})
+}

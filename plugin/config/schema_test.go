@@ -174,6 +174,8 @@ func TestTheSchemaCannotTell(t *testing.T) {
 		"that a stream label is a key of resource or one of a list": {document("sink.labels", `["url.path"]`)},
 		"that the first wait is at most the longest":                {document("sink.retry", `{"initial":"2s","max":"1s"}`)},
 		"that a batch fits the buffer":                              {document("sink.buffer.max_bytes", `"1KiB"`)},
+		"that a header of the sink's is Envoy's to set":             {document("sink.headers", `{"host":"a"}`), document("sink.headers", `{"content-length":"1"}`)},
+		"that two keys are one to Loki":                             {`{"sink":{"cluster":"a","type":"loki"},"resource":{"a.b":"","a_b":""}}`},
 		"that a key of resource is a record's own":                  {document("resource", `{"message":"a"}`), document("resource", `{"http_route":"a"}`)},
 		"that a key is given twice":                                 {`{"query":{},"query":{}}`, `{"resource":{"a":"b","a":"b"}}`},
 	} {

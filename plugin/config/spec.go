@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/routelens/routelens/plugin/metrics"
@@ -17,7 +18,7 @@ func spec(c *Config) object {
 			{"cluster", "The Envoy cluster that reaches the sink. Required.", required{text{&c.Sink.Cluster, anyText}}},
 			{"authority", "The :authority of the requests. Default: the cluster's name.", text{&c.Sink.Authority, anyText}},
 			{"path", "The path of the requests, with its query. Default: / for ndjson, /loki/api/v1/push for loki.", text{&c.Sink.Path, aPath}},
-			{"headers", "Further request headers, such as a credential.", dictionary{&c.Sink.Headers, aHeaderName, oneLine}},
+			{"headers", "Further request headers, such as a credential; content-type instead of the sink's own.", dictionary{&c.Sink.Headers, aHeaderName, oneLine}},
 			{"timeout", "How long to wait for an answer.", duration{&c.Sink.Timeout, 10 * time.Millisecond, 5 * time.Minute}},
 			{"labels", "Stream labels (loki): keys of resource, or one of " + list(LokiLabels) + ". Few values each: every combination is a stream.", texts{&c.Sink.Labels, anyText}},
 			{"max_in_flight", "Requests under way at once.", integer{&c.Sink.MaxInFlight, 1, 64}},
@@ -59,7 +60,7 @@ func spec(c *Config) object {
 		}},
 		{"routes", "http.route: Envoy's route name, else the first template that matches, else \"unmatched\".", object{
 			{"templates", "Path templates: {name} is one segment, {name...} at the end is all the rest.", texts{&c.Routes.Templates, aTemplate}},
-			{"max", "Most route names; further ones are \"other\".", integer{&c.Routes.Max, 1, 100_000}},
+			{"max", "Most route names since Envoy started; further ones are \"other\".", integer{&c.Routes.Max, 1, 100_000}},
 		}},
 		{"metrics", "The per-route metrics.", object{
 			{"labels", "Labels: any of " + list(metrics.ExchangeLabels) + ".", texts{&c.Metrics.Labels, oneOf(metrics.ExchangeLabels)}},
@@ -80,6 +81,20 @@ func across(c *Config, r *reader) {
 	if c.Sink.Batch.MaxBytes > c.Sink.Buffer.MaxBytes && r.sound("sink.batch.max_bytes", "sink.buffer.max_bytes") {
 		r.report("sink.batch.max_bytes", "must be at most sink.buffer.max_bytes ("+sizeText(c.Sink.Buffer.MaxBytes)+")", sizeText(c.Sink.Batch.MaxBytes))
 	}
+	for _, a := range c.Sink.Headers {
+		if slices.Contains(framing, a.Name) && r.sound("sink.headers") {
+			r.report("sink.headers."+a.Name, "must not be given: Envoy sets it", "")
+		}
+	}
+	if c.Sink.Type == Loki && r.sound("resource", "sink.type") {
+		seen := map[string]string{}
+		for _, a := range c.Resource {
+			if other, taken := seen[underscored(a.Name)]; taken {
+				r.report(join("resource", a.Name), "must differ from "+quote(other)+" in more than punctuation, which is _ in Loki", "")
+			}
+			seen[underscored(a.Name)] = a.Name
+		}
+	}
 	if !r.sound("sink.labels", "resource") {
 		return
 	}
@@ -97,6 +112,19 @@ func (c *Config) allowedLabel(label string) bool {
 		}
 	}
 	return slices.Contains(LokiLabels, label)
+}
+
+// framing are the headers that say where a message goes and ends.
+var framing = []string{"connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+
+// underscored is a key as Prometheus and Loki write it.
+func underscored(key string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, key)
 }
 
 // complete fills in the defaults that hang on other keys.

@@ -42,6 +42,7 @@ var reference = []struct{ key, kind, when, help string }{
 	{"rpc.system", "text", "there is a gRPC status", "`grpc`."},
 	{"rpc.grpc.status_code", "integer", "there is a gRPC status", ""},
 	{"envoy.request_id", "text", "there is one", "`x-request-id`."},
+	{"envoy.original_path", "text", "the request has `x-envoy-original-path`", "The path before the router rewrote it; a client may have sent that header."},
 	{"envoy.cluster", "text", "a route chose one", ""},
 	{"envoy.virtual_host", "text", "one matched", ""},
 	{"envoy.response_flags", "text", "any is set", "Envoy's short names, separated by commas, as `%RESPONSE_FLAGS%`."},

@@ -48,6 +48,7 @@ func fields(w writer, r *record.Record, scratch []byte) {
 		w.integer("rpc.grpc.status_code", r.GRPC)
 	}
 	some(w, "envoy.request_id", r.RequestID)
+	some(w, "envoy.original_path", r.OriginalPath)
 	some(w, "envoy.cluster", r.Cluster)
 	some(w, "envoy.virtual_host", r.VirtualHost)
 	if flags := record.AppendFlags(scratch[:0], r.Flags); len(flags) > 0 {

@@ -29,6 +29,7 @@ func full() record.Record {
 		Upstream: "10.0.0.9:8080", Attempts: 2, TransportFailure: "TLS_error",
 		Client: "192.0.2.1:40000", TLSVersion: "TLSv1.3", TLSSubject: "CN=client,O=Example",
 		RequestID:       "0a1b2c3d",
+		OriginalPath:    "/api/orders/7",
 		Trace:           record.Trace{TraceID: "0af7651916cd43dd8448eb211c80319c", SpanID: "b7ad6b7169203331", Flags: 1, Present: true},
 		RequestHeaders:  []record.Field{{Name: "user-agent", Values: []string{"curl/8"}}},
 		ResponseHeaders: []record.Field{{Name: "content-type", Values: []string{"application/json"}}},

@@ -10,7 +10,7 @@ var Keys = []string{
 	"http.route", "http.response.status_code", "http.request.body.size", "http.response.body.size", "http.server.request.duration",
 	"network.protocol.name", "network.protocol.version", "client.address", "client.port", "tls.protocol.version", "tls.client.subject",
 	"rpc.system", "rpc.grpc.status_code",
-	"envoy.request_id", "envoy.cluster", "envoy.virtual_host", "envoy.response_flags", "envoy.response_code_details", "envoy.termination_details",
+	"envoy.request_id", "envoy.original_path", "envoy.cluster", "envoy.virtual_host", "envoy.response_flags", "envoy.response_code_details", "envoy.termination_details",
 	"envoy.upstream_address", "envoy.upstream_attempts", "envoy.upstream_transport_failure", "envoy.time_to_first_byte",
 	"sampling.reason", "sampling.weight",
 	"http.request.header.", "http.response.header.", "http.request.trailer.", "http.response.trailer.",

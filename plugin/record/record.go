@@ -13,6 +13,7 @@ type Record struct {
 	FirstByte int64 // ns, from request sent upstream to first byte back, or Unknown
 
 	Method, Scheme, Host, Path, Query, Protocol string
+	OriginalPath                                string // as a header says: a client may have set it
 
 	Route, Cluster, VirtualHost string
 
