@@ -159,7 +159,7 @@ func BenchmarkDecide(b *testing.B) {
 }
 
 func BenchmarkAllow(b *testing.B) {
-	l := NewLimiter(sharedtest.New(), key, 1_000_000)
+	l := NewLimiter(sharedtest.New(), key, 1_000_000, noon)
 	now, n, kept := noon, 0, 0
 	b.ReportAllocs()
 	for b.Loop() {
