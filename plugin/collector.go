@@ -190,7 +190,7 @@ func (k *collector) step(now time.Time) {
 		return
 	}
 	k.reported = holds
-	k.roster.Report(now, holds, !k.collecting)
+	k.collecting = k.roster.Report(now, holds, !k.collecting)
 	if k.collecting {
 		k.gauge()
 	}

@@ -122,12 +122,14 @@ func (r *Roster) turn(rows []row, now time.Time, holds Holding, patience time.Du
 }
 
 // Report tells what is held now. A context that is leaving gives up the lease
-// with it, and its row once it holds nothing.
-func (r *Roster) Report(now time.Time, holds Holding, leaving bool) {
+// with it, and its row once it holds nothing. Report tells whether the context
+// may go on collecting: one whose lease another took, as its clock was set back
+// or lagged behind, must not wait for its next tick to know.
+func (r *Roster) Report(now time.Time, holds Holding, leaving bool) (collecting bool) {
 	shared.Update(r.data, r.key, func(value []byte) ([]byte, bool) {
 		rows := decode(value)
 		mine := find(rows, r.self)
-		if mine < 0 {
+		if collecting = mine >= 0 && !leaving && !rows[mine].leaving; mine < 0 {
 			return nil, false
 		}
 		leaving := leaving || rows[mine].leaving
@@ -137,6 +139,7 @@ func (r *Roster) Report(now time.Time, holds Holding, leaving bool) {
 		}
 		return encode(rows), true
 	})
+	return collecting
 }
 
 // Live tells whether some other context collects.

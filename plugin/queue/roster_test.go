@@ -119,6 +119,19 @@ func TestALeavingContextGivesUpTheLeaseAtOnceAndItsRowWhenItIsEmpty(t *testing.T
 	assert.Len(t, decode(value), 1, "once leaving, always leaving")
 }
 
+func TestWhoReportsLearnsThatTheLeaseWasTaken(t *testing.T) {
+	data := sharedtest.New()
+	a, b := NewRoster(data, key, 1), NewRoster(data, key, 2)
+	a.Tick(begin, nothing, 0)
+	assert.True(t, a.Report(begin, Holding{0, 5}, false))
+	assert.True(t, b.Tick(after(-time.Second), nothing, 0).Won, "its thread was held up since it read the clock")
+	assert.False(t, a.Report(begin, Holding{0, 4}, false))
+	assert.False(t, a.Report(begin, nothing, false))
+	assert.False(t, a.Report(begin, Holding{1, 0}, false), "there is no row any more")
+	assert.True(t, b.Report(begin, nothing, false))
+	assert.False(t, b.Report(begin, nothing, true))
+}
+
 func TestALostRaceForTheLeaseChangesNothing(t *testing.T) {
 	data := sharedtest.New()
 	a := NewRoster(data, key, 1)

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/routelens/routelens/plugin/metrics"
+)
+
+func TestWhoLostTheLeaseTakesNothingMoreOffTheQueue(t *testing.T) {
+	w := newWorld(t, 1)
+	a, b := w.join(), w.join()
+	a.collector.tick(w.now, false)
+	a.emit()
+	a.collector.step(w.now)
+	require.NotZero(t, a.collector.exporter.Holding().Waiting)
+	b.collector.tick(w.now.Add(-time.Second), false) // its thread was held up since it read the clock
+	require.True(t, b.collector.collecting)
+	a.emit()
+	a.collector.step(w.now) // it learns of it
+	a.emit()
+	a.collector.step(w.now)
+	assert.Zero(t, a.collector.exporter.Holding(), "all is back on the queue")
+	for range 100 {
+		w.now = w.now.Add(200 * time.Millisecond)
+		for _, th := range w.threads {
+			th.collector.tick(w.now, false)
+			for len(th.calls) > 0 {
+				th.answer()
+			}
+		}
+	}
+	assert.Equal(t, w.stats.values[metrics.Emitted], w.stats.ended(), w.stats.values)
+}
