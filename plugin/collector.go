@@ -50,6 +50,7 @@ type collector struct {
 	collecting bool
 	renewed    time.Time // when the roster was last asked
 	dry        bool      // the queue was empty when last looked at
+	foreign    bool      // something else was on the queue
 	reported   queue.Holding
 
 	leaving bool
@@ -209,8 +210,12 @@ func (k *collector) drain(now time.Time) {
 		}
 		if frame, ok := queue.Parse(item); ok {
 			k.exporter.Add(frame, now)
-		} else {
-			k.host.Warn("something else wrote to the queue " + k.identity.queue)
+			continue
+		}
+		k.pipeline.Dropped(metrics.QueueError, queue.Count(item))
+		if !k.foreign {
+			k.host.Warn("what is no frame came off the queue " + k.identity.queue + "; no more is said of it")
+			k.foreign = true
 		}
 	}
 }

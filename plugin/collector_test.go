@@ -35,3 +35,15 @@ func TestWhoLostTheLeaseTakesNothingMoreOffTheQueue(t *testing.T) {
 	}
 	assert.Equal(t, w.stats.values[metrics.Emitted], w.stats.ended(), w.stats.values)
 }
+
+func TestWhatCannotBeReadIsCountedAndToldOfOnce(t *testing.T) {
+	w := newWorld(t, 1)
+	th := w.join()
+	th.collector.tick(w.now, false)
+	for _, item := range []string{"RLF1\x00\x03\x00\x00\x00 of another build", "RLF1\x00\x02\x00\x00\x00 and one more", "of another plugin"} {
+		require.True(t, th.collector.enqueue([]byte(item)))
+	}
+	th.collector.step(w.now)
+	assert.EqualValues(t, 5, w.stats.values["reason=.=queue_error;.;"+metrics.Dropped])
+	assert.Len(t, w.warned, 1)
+}

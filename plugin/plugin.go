@@ -8,6 +8,7 @@ import (
 	"github.com/routelens/routelens/plugin/config"
 	"github.com/routelens/routelens/plugin/host"
 	"github.com/routelens/routelens/plugin/metrics"
+	"github.com/routelens/routelens/plugin/queue"
 	"github.com/routelens/routelens/plugin/sampling"
 )
 
@@ -47,12 +48,12 @@ func (p *plugin) Start(configuration []byte) error {
 	return nil
 }
 
-// identity names the queue: by the plugin, as vm_id may be shared with others,
-// and by the sink, as records are already in its dialect.
+// identity names the queue: by the format of its frames, by the plugin, as vm_id
+// may be shared with others, and by the sink, as records are already in its dialect.
 func (p *plugin) identity(sinkID string) identity {
 	name, _ := p.host.Property([]string{"plugin_name"})
 	vmID, _ := p.host.Property([]string{"plugin_vm_id"})
-	return identity{vmID: string(vmID), queue: queueName + clean(string(name)) + "/" + sinkID, self: rand.Uint64()}
+	return identity{vmID: string(vmID), queue: queueName + queue.Format + "/" + clean(string(name)) + "/" + sinkID, self: rand.Uint64()}
 }
 
 // clean keeps a name on one line of the registry of queues.

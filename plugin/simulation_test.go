@@ -37,6 +37,7 @@ type world struct {
 	items   map[uint32][][]byte
 	stats   stats
 	arrived map[string]int // at the sink, by record
+	warned  []string
 }
 
 // thread is one context with its part in shipping, and its calls under way.
@@ -164,7 +165,7 @@ func (w *world) Dequeue(id uint32) ([]byte, bool) {
 	return item, true
 }
 
-func (w *world) Warn(string) {}
+func (w *world) Warn(message string) { w.warned = append(w.warned, message) }
 
 func (th *thread) Call(r host.Request, done func(host.Response)) error {
 	th.pause()

@@ -67,9 +67,7 @@ func (s *sweeper) empty(name string) {
 	for ok {
 		var item []byte
 		if item, ok = s.host.Dequeue(id); ok {
-			if frame, good := queue.Parse(item); good {
-				s.pipeline.Dropped(metrics.SinkRemoved, frame.Count)
-			}
+			s.pipeline.Dropped(metrics.SinkRemoved, queue.Count(item)) // it may be of another build
 		}
 	}
 }

@@ -39,3 +39,16 @@ func TestRecordsOfASinkThatWentAreCountedThoughNoneFollows(t *testing.T) {
 	assert.Positive(t, w.stats.values["reason=.=collector_lost;.;"+metrics.Dropped])
 	assert.Empty(t, threads[0].registry.Names())
 }
+
+func TestRecordsOfABuildWithAnotherFormatAreCounted(t *testing.T) {
+	w := newWorld(t, 1)
+	s := newSweeper(w, identity{}, metrics.NewPipeline(&w.stats, nil))
+	id, _ := w.Register("routelens/plugin/a")
+	s.registry.Add("routelens/plugin/a")
+	w.items[id] = [][]byte{[]byte("RLF1\x00\x03\x00\x00\x00 of another build")}
+	for range 30 {
+		w.now = w.now.Add(sweepPeriod)
+		s.tick(w.now)
+	}
+	assert.EqualValues(t, 3, w.stats.values["reason=.=sink_removed;.;"+metrics.Dropped])
+}

@@ -17,7 +17,7 @@ var reasons = []struct{ word, help string }{
 	{"too_large", "The record alone is larger than `sink.batch.max_bytes`."},
 	{"rejected", "The sink refused it for good: an answer that is neither 2xx, nor 408, 429 or 5xx."},
 	{"retries_exhausted", "The sink failed for longer than `sink.retry.max_elapsed`."},
-	{"queue_error", "The proxy did not take it onto the shared queue."},
+	{"queue_error", "The proxy did not take it onto the shared queue, or what came off it was broken."},
 	{"sink_removed", "Its sink's configuration went before it was sent."},
 	{"collector_lost", "The VM that held it went without handing it on."},
 }

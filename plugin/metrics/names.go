@@ -73,7 +73,7 @@ const (
 	TooLarge                       // larger than a whole batch may be
 	Rejected                       // the sink refused it for good
 	RetriesExhausted               // the sink failed for longer than sink.retry.max_elapsed
-	QueueError                     // the proxy did not take it onto the queue
+	QueueError                     // the proxy did not take it onto the queue, or broke it
 	SinkRemoved                    // its sink's configuration went before it was sent
 	CollectorLost                  // the VM that held it went without handing it on
 	reasons

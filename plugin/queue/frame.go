@@ -11,16 +11,26 @@ import (
 
 // A frame is one item on the shared queue: a few KiB of finished records.
 //
-//	magic "RLF1" | class u8 | count u32 | tried i64 | { keySize u16 | size u32 | key | record } × count
+//	prefix "RLF" | format u8 | class u8 | count u32 | tried i64 | { keySize u16 | size u32 | key | record } × count
 //
 // Numbers are little-endian. Other plugins may share the queue's name space, so
 // nothing is taken on trust: see [Parse].
+//
+// Builds of another format leave frames behind which this one has to count, and
+// the other way round: prefix and count are to stay where they are. See [Count].
 const (
-	magic      = "RLF1"
-	triedAt    = len(magic) + 1 + 4
+	prefix     = "RLF"
+	magic      = prefix + Format
+	countAt    = len(magic) + 1
+	triedAt    = countAt + 4
 	headerSize = triedAt + 8
 	entrySize  = 2 + 4
 )
+
+// Format is the format of frames, one byte: another whenever they change. It is to
+// be part of a queue's name, so that none is shared by builds that do not
+// understand each other.
+const Format = "2"
 
 // Class says how precious a frame's records are.
 type Class uint8
@@ -99,7 +109,7 @@ func (b *Builder) Count() int { return b.count }
 
 // Frame gives the finished frame, valid until Reset.
 func (b *Builder) Frame() []byte {
-	binary.LittleEndian.PutUint32(b.frame[len(magic)+1:], uint32(b.count))
+	binary.LittleEndian.PutUint32(b.frame[countAt:], uint32(b.count))
 	return b.frame
 }
 
@@ -115,7 +125,7 @@ func Parse(item []byte) (Frame, bool) {
 	if len(item) < headerSize || string(item[:len(magic)]) != magic || Class(item[len(magic)]) >= Classes {
 		return Frame{}, false
 	}
-	f := Frame{Class: Class(item[len(magic)]), Count: int(binary.LittleEndian.Uint32(item[len(magic)+1:])), bytes: item}
+	f := Frame{Class: Class(item[len(magic)]), Count: int(binary.LittleEndian.Uint32(item[countAt:])), bytes: item}
 	at, n := headerSize, 0
 	for ; at < len(item); n++ {
 		if len(item)-at < entrySize {
@@ -128,6 +138,19 @@ func Parse(item []byte) (Frame, bool) {
 		at += int(size)
 	}
 	return f, n == f.Count
+}
+
+// Count tells how many records are in a frame of any format, whole or not; 0 in
+// what is none.
+func Count(item []byte) int {
+	if len(item) < triedAt || string(item[:len(prefix)]) != prefix {
+		return 0
+	}
+	n := binary.LittleEndian.Uint32(item[countAt:])
+	if uint64(n) > uint64(len(item)) {
+		return 0 // each takes a byte at least
+	}
+	return int(n)
 }
 
 // Tried is when the frame was first sent to the sink, as Unix time in ns; 0: not

@@ -3,6 +3,7 @@ package queue
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"math"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/routelens/routelens/plugin/goldentest"
 	"github.com/routelens/routelens/plugin/record"
 )
 
@@ -104,6 +106,34 @@ func TestTheTimeOfTheFirstTryGoesWithTheFrame(t *testing.T) {
 	assert.Equal(t, []entry{{"k", "a"}}, read(f))
 }
 
+// What this build writes, others read: a frame that differs wants another Format.
+func TestAFrameIsAsItsFormatSays(t *testing.T) {
+	f, ok := Parse(build(Important, entry{"key", "record"}, entry{"", "more"}).Frame())
+	require.True(t, ok)
+	f.SetTried(1_800_000_000_000_000_001)
+	goldentest.Equal(t, "testdata/frame-"+Format+".golden", hex.Dump(f.Bytes()))
+}
+
+func TestFramesOfEveryFormatCanBeCounted(t *testing.T) {
+	whole := build(Ordinary, entry{"k", "a"}, entry{"", "b"}).Frame()
+	for _, c := range []struct {
+		name string
+		item string
+		want int
+	}{
+		{"this one", string(whole), 2},
+		{"cut off", string(whole[:countAt+4]), 2},
+		{"the first", "RLF1\x01\x03\x00\x00\x00 and whatever", 3},
+		{"one to come", "RLF\xff\xff\x03\x00\x00\x00 and whatever", 3},
+		{"cut off before its end", "RLF1\x01\x03\x00\x00", 0},
+		{"no frame", "RLG1\x01\x03\x00\x00\x00 and whatever", 0},
+		{"more records than bytes", "RLF1\x01\x03\x00\x00\x01 and whatever", 0},
+		{"nothing", "", 0},
+	} {
+		assert.Equal(t, c.want, Count([]byte(c.item)), c.name)
+	}
+}
+
 func TestParseRefusesWhatIsNoWholeFrame(t *testing.T) {
 	good := build(Ordinary, entry{"key", "record"}, entry{"", "more"}).Frame()
 	for end := range len(good) {
@@ -111,6 +141,7 @@ func TestParseRefusesWhatIsNoWholeFrame(t *testing.T) {
 		assert.False(t, ok, "cut to %d bytes", end)
 	}
 	for name, edit := range map[string]func(b []byte) []byte{
+		"another format":  func(b []byte) []byte { b[3]--; return b },
 		"another magic":   func(b []byte) []byte { b[0] = 'X'; return b },
 		"unknown class":   func(b []byte) []byte { b[4] = byte(Classes); return b },
 		"wrong count":     func(b []byte) []byte { b[5]++; return b },

@@ -25,6 +25,9 @@ type Holding struct {
 // leaving, in case its owner was only held up. A leaving row that is not renewed
 // for [deadTime] is struck off, and its records are counted by who strikes it.
 // Whoever comes back after that finds no row, and must forget what it holds.
+//
+// Builds of every [Format] strike off what the others leave behind: a row is to
+// stay as it is.
 const (
 	leaseTime = 700 * time.Millisecond
 	deadTime  = 30 * time.Second // Envoy compiles new code on a thread that collects: 3 s, or on a busy machine 14

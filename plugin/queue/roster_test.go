@@ -1,12 +1,14 @@
 package queue
 
 import (
+	"encoding/hex"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/routelens/routelens/plugin/goldentest"
 	"github.com/routelens/routelens/plugin/shared"
 	"github.com/routelens/routelens/plugin/shared/sharedtest"
 )
@@ -179,6 +181,11 @@ func TestARosterThatIsNotOursIsEmpty(t *testing.T) {
 		data.Swap(key, []byte(value), 0)
 		assert.True(t, NewRoster(data, key, 1).Tick(begin, nothing, 0).Won, "%q", value)
 	}
+}
+
+// Builds of other formats read it too: it is never to change.
+func TestARosterIsAsItEverWas(t *testing.T) {
+	goldentest.Equal(t, "testdata/roster.golden", hex.Dump(encode([]row{{0x0102030405060708, 1_800_000_000_000_000_001, true, Holding{3, 4}}, {5, -6, false, Holding{7, 8}}})))
 }
 
 func FuzzDecodeTakesAnyBytes(f *testing.F) {
