@@ -133,7 +133,6 @@ func (k *collector) tick(now time.Time, serving bool) (finished bool) {
 	if standing.Won {
 		k.pipeline.CollectorChanged()
 		k.gauge() // it still shows what the last collector held
-		k.sweeper.registry.Add(k.identity.queue)
 		if id, ok := k.host.Register(k.identity.queue); ok {
 			k.queueID = id
 		}

@@ -43,7 +43,7 @@ func (p *plugin) Start(configuration []byte) error {
 		p.collector = newCollector(p.host, &c, p.identity(c.SinkID), pipeline)
 		p.worker.ship(&c, p.collector.enqueue)
 	} else {
-		p.sweeper = newSweeper(p.host, p.identity(""), pipeline)
+		p.sweeper = newSweeper(p.host, identity{vmID: p.identity("").vmID}, pipeline)
 	}
 	return nil
 }

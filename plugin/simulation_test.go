@@ -343,7 +343,7 @@ func (w *world) mishap() {
 }
 
 func TestWhateverBefallsTheThreadsEachRecordIsCountedOnceAndSentOnce(t *testing.T) {
-	runs := uint64(150)
+	runs := uint64(60)
 	if testing.Short() {
 		runs = 20
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/routelens/routelens/plugin/metrics"
@@ -20,7 +22,7 @@ type sweepable interface {
 // more: they are dropped, and counted. Several may sweep at once.
 type sweeper struct {
 	host     sweepable
-	identity identity // whose queue is left alone
+	identity identity // whose queue is left alone, and kept listed; without a sink there is none
 	pipeline *metrics.Pipeline
 	registry *queue.Registry
 	swept    time.Time
@@ -38,11 +40,20 @@ func newSweeper(h sweepable, id identity, pipeline *metrics.Pipeline) *sweeper {
 
 // tick tells whether it struck off a queue.
 func (s *sweeper) tick(now time.Time) (swept bool) {
-	if now.Sub(s.swept) < sweepPeriod {
+	age := now.Sub(s.swept)
+	if age >= 0 && age < sweepPeriod {
 		return false
 	}
+	if age < 0 || age > 2*sweepPeriod {
+		clear(s.suspects) // somebody may have moved them, and gone again, unseen
+	}
 	s.swept = now
-	for _, name := range s.registry.Names() {
+	names := s.registry.Names()
+	if own := s.identity.queue; own != "" && !slices.Contains(names, own) {
+		s.registry.Add(own) // it was swept as it came back
+	}
+	maps.DeleteFunc(s.suspects, func(name string, _ time.Time) bool { return !slices.Contains(names, name) })
+	for _, name := range names {
 		if name == s.identity.queue || !queue.Quiet(s.host, rosterKey+name, now, abandonTime) {
 			delete(s.suspects, name)
 			continue
@@ -54,8 +65,12 @@ func (s *sweeper) tick(now time.Time) (swept bool) {
 			continue
 		}
 		delete(s.suspects, name)
+		orphans, struck := queue.Strike(s.host, rosterKey+name, now, abandonTime)
+		if !struck {
+			continue
+		}
 		s.registry.Remove(name)
-		settle(s.pipeline, queue.Strike(s.host, rosterKey+name))
+		settle(s.pipeline, orphans)
 		s.empty(name)
 		swept = true
 	}

@@ -156,22 +156,28 @@ func (r *Roster) Live(now time.Time) bool {
 // Quiet tells whether nobody on a roster has moved for so long.
 func Quiet(data shared.Data, key string, now time.Time, d time.Duration) bool {
 	value, _ := data.Get(key)
-	return !slices.ContainsFunc(decode(value), func(r row) bool { return !r.quietFor(d, now) })
+	return quiet(decode(value), now, d)
 }
 
-// Strike strikes everyone off a roster, and tells what they held.
-func Strike(data shared.Data, key string) (orphans []Holding) {
-	struck := shared.Update(data, key, func(value []byte) ([]byte, bool) {
+func quiet(rows []row, now time.Time, d time.Duration) bool {
+	return !slices.ContainsFunc(rows, func(r row) bool { return !r.quietFor(d, now) })
+}
+
+// Strike strikes everyone off a roster, and tells what they held, unless somebody
+// on it has moved in so long.
+func Strike(data shared.Data, key string, now time.Time, d time.Duration) (orphans []Holding, struck bool) {
+	struck = shared.Update(data, key, func(value []byte) ([]byte, bool) {
 		orphans = nil
-		for _, row := range decode(value) {
+		rows := decode(value)
+		for _, row := range rows {
 			orphans = append(orphans, row.holding)
 		}
-		return encode(nil), len(orphans) > 0
+		return encode(nil), quiet(rows, now, d)
 	})
 	if !struck {
-		return nil
+		return nil, false
 	}
-	return orphans
+	return orphans, true
 }
 
 func find(rows []row, owner uint64) int {

@@ -167,11 +167,17 @@ func TestAnAbandonedRosterIsStruckOnce(t *testing.T) {
 	a.Report(begin, Holding{2, 3}, false)
 	assert.False(t, Quiet(data, key, after(time.Second), time.Second))
 	assert.True(t, Quiet(data, key, after(time.Second+1), time.Second))
+	strike := func(now time.Time, want bool) []Holding {
+		orphans, struck := Strike(data, key, now, time.Second)
+		assert.Equal(t, want, struck)
+		return orphans
+	}
+	assert.Empty(t, strike(after(time.Second), false), "it moved since it was looked at")
 	data.FailSwaps = 100
-	assert.Empty(t, Strike(data, key), "what is not struck off is not counted")
+	assert.Empty(t, strike(after(time.Second+1), false), "what is not struck off is not counted")
 	data.FailSwaps = 0
-	assert.Equal(t, []Holding{{2, 3}}, Strike(data, key))
-	assert.Empty(t, Strike(data, key))
+	assert.Equal(t, []Holding{{2, 3}}, strike(after(time.Second+1), true))
+	assert.Empty(t, strike(after(time.Second+1), true))
 	assert.True(t, a.Tick(after(time.Minute), Holding{2, 3}, 0).Struck)
 }
 
