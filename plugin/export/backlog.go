@@ -20,11 +20,20 @@ type backlog struct {
 	lists   [queue.Classes][]item
 	bytes   int
 	records int
+	tried   int64 // none that waits was first tried before; 0: none was tried
 }
 
 func (b *backlog) push(i item) {
 	b.lists[i.frame.Class] = append(b.lists[i.frame.Class], i)
 	b.count(i, 1)
+	b.note(i)
+}
+
+// note keeps the earliest first try.
+func (b *backlog) note(i item) {
+	if tried := i.frame.Tried(); tried != 0 && (b.tried == 0 || tried < b.tried) {
+		b.tried = tried
+	}
 }
 
 // putBack returns items to the front, in the order in which they were taken.
@@ -35,6 +44,7 @@ func (b *backlog) putBack(items []item) {
 			if int(i.frame.Class) == class {
 				front = append(front, i)
 				b.count(i, 1)
+				b.note(i)
 			}
 		}
 		if front != nil {
@@ -68,19 +78,23 @@ func (b *backlog) shed(room int) (records int) {
 	return records
 }
 
-// expire drops items that were first tried before a time. Those that were tried
-// stand in front, but not in the order of it: some were tried by other collectors.
+// expire drops items that were first tried before a time. They may stand anywhere,
+// as some were tried by other collectors and put back on the queue. It looks
+// through all that waits only where it may find one: during an outage that is much.
 func (b *backlog) expire(before time.Time) (records int) {
+	if b.tried == 0 || b.tried >= before.UnixNano() {
+		return 0
+	}
+	b.tried = 0
 	for class, list := range b.lists {
-		if len(list) == 0 || list[0].frame.Tried() == 0 {
-			continue
-		}
 		b.lists[class] = slices.DeleteFunc(list, func(i item) bool {
 			tried := i.frame.Tried()
 			expired := tried != 0 && tried < before.UnixNano()
 			if expired {
 				records += i.frame.Count
 				b.count(i, -1)
+			} else {
+				b.note(i)
 			}
 			return expired
 		})
