@@ -28,7 +28,7 @@ var broken = []struct {
 	{"a size without a unit", `{"sink": {"cluster": "logs", "buffer": {"max_bytes": "8"}}}`, []string{"sink.buffer.max_bytes: must be a size from 1KiB to 1GiB", `; found "8"`}},
 	{"no records in a batch", `{"sink": {"cluster": "logs", "batch": {"max_records": 0}}}`, []string{"sink.batch.max_records: must be a whole number from 1 to 1000000; found 0"}},
 	{"half a request in flight", `{"sink": {"cluster": "logs", "max_in_flight": 1.5}}`, []string{"sink.max_in_flight: must be a whole number from 1 to 64; found 1.5"}},
-	{"a batch larger than the buffer", `{"sink": {"cluster": "logs", "batch": {"max_bytes": "2MiB"}, "buffer": {"max_bytes": "1MiB"}}}`, []string{"sink.batch.max_bytes: must be at most sink.buffer.max_bytes (1MiB); found 2MiB"}},
+	{"a batch larger than the buffer", `{"sink": {"cluster": "logs", "batch": {"max_bytes": "2MiB"}, "buffer": {"max_bytes": "1MiB"}}}`, []string{"sink.batch.max_bytes: must be at most half of sink.buffer.max_bytes (1MiB); found 2MiB"}},
 	{"a first wait longer than the longest", `{"sink": {"cluster": "logs", "retry": {"initial": "20s"}}}`, []string{"sink.retry.initial: must be at most sink.retry.max (10s); found 20s"}},
 	{"a stream label of a client's making", `{"sink": {"cluster": "logs", "type": "loki", "labels": ["url.path"]}}`, []string{"sink.labels", `"url.path"`}},
 	{"a rate in per cent", `{"sampling": {"rate": 50}}`, []string{"sampling.rate: must be a number from 0 to 1; found 50"}},

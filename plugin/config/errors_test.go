@@ -105,8 +105,9 @@ func TestABrokenConfigurationIsRefusedWithEveryProblem(t *testing.T) {
 			`sink.labels[2]: ` + lokiOrKey + `; found "trace_id"`,
 		}},
 		{"a first wait above the longest", `{"sink":{"cluster":"a","retry":{"initial":"2s","max":"1s"}}}`, []string{`sink.retry.initial: must be at most sink.retry.max (1s); found 2s`}},
-		{"a batch above the buffer", `{"sink":{"cluster":"a","batch":{"max_bytes":"2MiB"},"buffer":{"max_bytes":"1MiB"}}}`, []string{`sink.batch.max_bytes: must be at most sink.buffer.max_bytes (1MiB); found 2MiB`}},
-		{"a buffer below the default batch", `{"sink":{"cluster":"a","buffer":{"max_bytes":"1KiB"}}}`, []string{`sink.batch.max_bytes: must be at most sink.buffer.max_bytes (1KiB); found 256KiB`}},
+		{"a batch above the buffer", `{"sink":{"cluster":"a","batch":{"max_bytes":"2MiB"},"buffer":{"max_bytes":"1MiB"}}}`, []string{`sink.batch.max_bytes: must be at most half of sink.buffer.max_bytes (1MiB); found 2MiB`}},
+		{"a buffer in which the next batch finds no room", `{"sink":{"cluster":"a","batch":{"max_bytes":"513KiB"},"buffer":{"max_bytes":"1MiB"}}}`, []string{`sink.batch.max_bytes: must be at most half of sink.buffer.max_bytes (1MiB); found 513KiB`}},
+		{"a buffer below the default batch", `{"sink":{"cluster":"a","buffer":{"max_bytes":"1KiB"}}}`, []string{`sink.batch.max_bytes: must be at most half of sink.buffer.max_bytes (1KiB); found 256KiB`}},
 
 		{"a refused value is not judged by its default", `{"sink":{"cluster":"a","retry":{"initial":"1m","max":"soon"}}}`, []string{
 			`sink.retry.max: must be a duration from 10ms to 1h0m0s, such as "1s" or "500ms"; found "soon"`,

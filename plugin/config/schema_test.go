@@ -71,7 +71,7 @@ var agreed = map[string]struct{ good, bad []string }{
 	"sink.retry.max":           {good: []string{`"1h"`}, bad: []string{`10`, `"1h "`}},
 	"sink.retry.max_elapsed":   {good: []string{`"0"`, `"+0"`, `"-0"`, `"0s"`, `"-0s"`, `"24h"`}, bad: []string{`0`, `""`, `"+"`, `"00"`}},
 	"sink.buffer":              {good: []string{`{}`}, bad: []string{`[]`, `{"max_size":"1MiB"}`}},
-	"sink.buffer.max_bytes":    {good: []string{`"1GiB"`, `"256KiB"`}, bad: []string{`"1TiB"`, `1`}},
+	"sink.buffer.max_bytes":    {good: []string{`"1GiB"`, `"512KiB"`}, bad: []string{`"1TiB"`, `1`}},
 	"resource":                 {good: []string{`{}`, `{"service.name":"a","b c":""}`, `{"a":"\n"}`, `{"times":"","http.routes":"","http.request.headers":""}`}, bad: []string{`{"":"a"}`, `{"\n":"a"}`, `{"a":1}`, `{"a":{"b":"c"}}`, `[]`, `null`}},
 	"sampling":                 {good: []string{`{}`}, bad: []string{`[]`, `0.5`, `{"ratio":1}`}},
 	"sampling.rate":            {good: []string{`0`, `1`, `0.5`, `1e-9`, `-0`, `1.0`}, bad: []string{`1.0001`, `-0.0001`, `"1"`, `null`, `true`, `1e999`}},

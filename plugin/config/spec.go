@@ -33,7 +33,7 @@ func spec(c *Config) object {
 				{"max_elapsed", "How long after its first attempt a record is given up.", duration{&c.Sink.Retry.MaxElapsed, 0, 24 * time.Hour}},
 			}},
 			{"buffer", "What waits for the sink, in Envoy's memory.", object{
-				{"max_bytes", "Most bytes; beyond it ordinary records are dropped first, the oldest first.", size{&c.Sink.Buffer.MaxBytes, 1 << 10, 1 << 30}},
+				{"max_bytes", "Most bytes, under way or not, and at least two batches; beyond it ordinary records are dropped first, the oldest first.", size{&c.Sink.Buffer.MaxBytes, 1 << 10, 1 << 30}},
 			}},
 		}},
 		{"resource", "Who the proxy is, on every record: OpenTelemetry resource attributes such as service.name. None may have a record's own key.", dictionary{&c.Resource, aResourceKey, freeText}},
@@ -78,8 +78,9 @@ func across(c *Config, r *reader) {
 	if c.Sink.Retry.Initial > c.Sink.Retry.Max && r.sound("sink.retry.initial", "sink.retry.max") {
 		r.report("sink.retry.initial", "must be at most sink.retry.max ("+c.Sink.Retry.Max.String()+")", c.Sink.Retry.Initial.String())
 	}
-	if c.Sink.Batch.MaxBytes > c.Sink.Buffer.MaxBytes && r.sound("sink.batch.max_bytes", "sink.buffer.max_bytes") {
-		r.report("sink.batch.max_bytes", "must be at most sink.buffer.max_bytes ("+sizeText(c.Sink.Buffer.MaxBytes)+")", sizeText(c.Sink.Batch.MaxBytes))
+	// What is under way counts towards the buffer: beside one batch on its way the next must have room.
+	if c.Sink.Batch.MaxBytes > c.Sink.Buffer.MaxBytes/2 && r.sound("sink.batch.max_bytes", "sink.buffer.max_bytes") {
+		r.report("sink.batch.max_bytes", "must be at most half of sink.buffer.max_bytes ("+sizeText(c.Sink.Buffer.MaxBytes)+")", sizeText(c.Sink.Batch.MaxBytes))
 	}
 	for _, a := range c.Sink.Headers {
 		if slices.Contains(framing, a.Name) && r.sound("sink.headers") {
