@@ -46,10 +46,12 @@ type Exporter struct {
 	flying  struct{ requests, records, bytes int }
 	term    int    // grows with Forget: answers of an earlier term are not counted
 	body    []byte // reused
+
+	refusing bool // the sink refused records, and has accepted none since
 }
 
 // New makes an Exporter. random gives numbers in [0,1); warn takes a message for
-// the proxy's log, when the sink begins to fail or refuses records.
+// the proxy's log, when the sink begins to fail or to refuse records.
 func New(sink config.Sink, envelope encode.Envelope, send Send, stats Stats, random func() float64, warn func(string)) *Exporter {
 	return &Exporter{
 		sink: sink, envelope: envelope, send: send, stats: stats, warn: warn,
@@ -119,11 +121,15 @@ func (e *Exporter) answered(b batch, r Response, sent, now time.Time) {
 	switch judge(r.Status) {
 	case accepted:
 		e.backoff.succeed(sent)
+		e.refusing = false
 		e.stats.Delivered(b.records())
 	case refused:
 		e.backoff.succeed(sent) // it answers: the records are at fault
 		e.stats.Dropped(metrics.Rejected, b.records())
-		e.warn("the sink refused " + strconv.Itoa(b.records()) + " records with status " + strconv.Itoa(r.Status) + ": " + excerpt(r.Body))
+		if !e.refusing {
+			e.warn("the sink refused " + strconv.Itoa(b.records()) + " records with status " + strconv.Itoa(r.Status) + ": " + excerpt(r.Body))
+		}
+		e.refusing = true
 	case again:
 		e.retry(b, sent, now, retryAfter(r.Headers, now), "status "+strconv.Itoa(r.Status)+" "+excerpt(r.Body))
 	}

@@ -185,6 +185,25 @@ func TestTheAnswerDecidesWhatBecomesOfABatch(t *testing.T) {
 	}
 }
 
+func TestASinkThatRefusesIsToldOfWhenItBegins(t *testing.T) {
+	r := newRig(t, nil)
+	for _, status := range []int{400, 400, 503, 401, 200, 400, 400} {
+		r.add(queue.Ordinary, "a", 1)
+		r.late()
+		r.now = r.now.Add(time.Millisecond)
+		r.answer(status)
+		if status == 503 {
+			r.late()
+			r.answer(413)
+		}
+	}
+	assert.Len(t, r.warned, 3, "%q", r.warned)
+	assert.Contains(t, r.warned[0], "status 400")
+	assert.Contains(t, r.warned[1], "failed")
+	assert.Contains(t, r.warned[2], "status 400")
+	assert.Equal(t, 6, r.ledger.Lost[metrics.Rejected], "each is counted")
+}
+
 func TestADispatchErrorIsAFailureLikeAnother(t *testing.T) {
 	r := newRig(t, nil)
 	r.sink.Refuse = errors.New("no such cluster")
