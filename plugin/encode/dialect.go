@@ -25,7 +25,7 @@ type Dialect interface {
 //
 //	Open { GroupOpen key GroupMid record { Between record } GroupClose } Close
 //
-// with GroupBetween between groups.
+// with Separator between groups.
 type Envelope struct {
 	ContentType                                string
 	Open, Close                                string

@@ -8,7 +8,7 @@ import (
 	"github.com/routelens/routelens/plugin/record"
 )
 
-// Kinds of stat, as the host numbers them.
+// Stats is where the proxy keeps its stats.
 type Stats interface {
 	Define(kind Kind, name string) (id uint32)
 	Increment(id uint32, n uint64)
