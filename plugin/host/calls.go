@@ -53,8 +53,12 @@ func orNil(m [][2]string, err error) [][2]string {
 // Define makes a metric, or finds the one of that name.
 func (*Host) Define(kind metrics.Kind, name string) uint32 { return defineMetric(kind, name) }
 
-// Increment adds to a counter.
-func (*Host) Increment(id uint32, n uint64) { incrementCounter(id, n) }
+// Increment adds to a counter. Envoy refuses to add 0, and the SDK would panic.
+func (*Host) Increment(id uint32, n uint64) {
+	if n > 0 {
+		incrementCounter(id, n)
+	}
+}
 
 // Record records into a histogram, or sets a gauge.
 func (*Host) Record(id uint32, v uint64) { recordMetric(id, v) }

@@ -1,7 +1,8 @@
 // Package host is the boundary to the proxy: the only package that imports a
 // proxy-wasm SDK. It turns the SDK's callbacks into calls on a [Plugin] and a
 // [Stream], and the proxy's host calls into methods of [Host] that report
-// failure instead of panicking.
+// failure instead of panicking. Stats alone are the SDK's to panic over: Envoy
+// takes every name, every id that it gave, and every increment but 0.
 //
 // A build tag chooses the SDK: TinyGo gets tetratelabs' SDK, plain Go (and
 // every native test) its successor. The API is the same.
