@@ -227,6 +227,21 @@ func TestWhatTheSinkCouldNotTakeIsSentAgain(t *testing.T) {
 	assert.Len(t, e.GetWarnLogs(), 1, "one line for a whole outage: %q", e.GetWarnLogs())
 }
 
+func TestNoMoreRecordsASecondThanAllowed(t *testing.T) {
+	e := start(t, strings.Replace(shipping, `{"rate":1}`, `{"rate":1,"max_per_second":2}`, 1))
+	limited := func() int { return e.count(metrics.Label(metrics.LabelDecision, "limit") + metrics.Decisions) }
+	for second := range 2 {
+		time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
+		e.Tick()
+		for range 5 {
+			e.exchange()
+		}
+		e.Tick()
+		assert.Equal(t, 2*(second+1), e.count(metrics.Emitted))
+		assert.Equal(t, 3*(second+1), limited())
+	}
+}
+
 func TestAResponseThatIsCutOffIsAnError(t *testing.T) {
 	headers, trailers := [][2]string{{":status", "200"}}, [][2]string{{"x-sum", "1"}}
 	for _, c := range []struct {

@@ -38,12 +38,13 @@ func (p *plugin) Start(configuration []byte) error {
 		return err
 	}
 	pipeline := metrics.NewPipeline(p.host, sampling.Names())
-	p.worker = newWorker(p.host, &c, pipeline)
+	id := p.identity(c.SinkID)
+	p.worker = newWorker(p.host, &c, id, pipeline)
 	if c.Sink.Enabled() {
-		p.collector = newCollector(p.host, &c, p.identity(c.SinkID), pipeline)
+		p.collector = newCollector(p.host, &c, id, pipeline)
 		p.worker.ship(&c, p.collector.enqueue)
 	} else {
-		p.sweeper = newSweeper(p.host, identity{vmID: p.identity("").vmID}, pipeline)
+		p.sweeper = newSweeper(p.host, identity{vmID: id.vmID}, pipeline)
 	}
 	return nil
 }

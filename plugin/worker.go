@@ -34,7 +34,7 @@ type worker struct {
 	fullCount int // records
 }
 
-func newWorker(h *host.Host, c *config.Config, pipeline *metrics.Pipeline) *worker {
+func newWorker(h *host.Host, c *config.Config, id identity, pipeline *metrics.Pipeline) *worker {
 	series := metrics.NewBudget(h, seriesKey, c.Metrics.MaxSeries)
 	return &worker{
 		capture:   capture.New(h, c, metrics.NewBudget(h, routesKey, c.Routes.Max)),
@@ -42,7 +42,7 @@ func newWorker(h *host.Host, c *config.Config, pipeline *metrics.Pipeline) *work
 		series:    series,
 		pipeline:  pipeline,
 		sampler:   sampling.New(c.Sampling, rand.Uint64()),
-		limiter:   sampling.NewLimiter(h, limitKey+c.SinkID, c.Sampling.MaxPerSecond, time.Now()),
+		limiter:   sampling.NewLimiter(h, limitKey+id.queue, c.Sampling.MaxPerSecond, time.Now()),
 	}
 }
 
