@@ -18,7 +18,7 @@ const (
 
 type admits bool
 
-func (a admits) Admit(string) bool { return bool(a) }
+func (a admits) Admit(string) (admitted, final bool) { return bool(a), true }
 
 func parse(t testing.TB, text string) *config.Config {
 	c, err := config.Parse([]byte(text))

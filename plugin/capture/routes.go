@@ -6,8 +6,11 @@ import (
 	"github.com/routelens/routelens/plugin/config"
 )
 
-// Budget admits names until there are too many. It is shared by all threads.
-type Budget interface{ Admit(name string) bool }
+// Budget admits names until there are too many, and tells whether its answer is
+// final. It is shared by all threads.
+type Budget interface {
+	Admit(name string) (admitted, final bool)
+}
 
 // The names of what has no name of its own.
 const (
@@ -58,11 +61,14 @@ func (r *Routes) Name(route, path string) string {
 		return name
 	}
 	route = strings.Clone(route)
-	name := route
-	if route != Unmatched && !r.budget.Admit(route) {
+	name, admitted, final := route, true, true
+	if route != Unmatched {
+		admitted, final = r.budget.Admit(route)
+	}
+	if !admitted {
 		name = Other
 	}
-	if len(r.known) < maxKnown {
+	if final && len(r.known) < maxKnown {
 		r.known[route] = name
 	}
 	return name

@@ -56,6 +56,15 @@ func TestTheNameOfARoute(t *testing.T) {
 	assert.Equal(t, Unmatched, NewRoutes(config.Routes{}, admits(true)).Name("", "/a"), "never the raw path")
 }
 
+func TestARouteThatCouldNotBeAskedForIsAskedForAgain(t *testing.T) {
+	data := sharedtest.New()
+	r := NewRoutes(config.Routes{}, metrics.NewBudget(data, "routes", 1))
+	data.FailSwaps = 16
+	assert.Equal(t, Other, r.Name("cart", "/"))
+	assert.Equal(t, "cart", r.Name("cart", "/"))
+	assert.Equal(t, Other, r.Name("late", "/"))
+}
+
 func TestRoutesBeyondTheBudgetAreOther(t *testing.T) {
 	data := sharedtest.New()
 	threads := []*Routes{}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/routelens/routelens/plugin/shared/sharedtest"
 )
@@ -12,7 +13,7 @@ import (
 func TestABudget(t *testing.T) {
 	admitted := func(b *Budget, from, to int) (n int) {
 		for i := from; i < to; i++ {
-			if b.Admit(fmt.Sprint(i)) {
+			if admitted, _ := b.Admit(fmt.Sprint(i)); admitted {
 				n++
 			}
 		}
@@ -63,9 +64,52 @@ func TestABudget(t *testing.T) {
 		assert.Equal(t, []string{"0", "1", "other"}, names)
 		assert.EqualValues(t, 3, next)
 	})
+	t.Run("tells what is spent from what was not to be had", func(t *testing.T) {
+		data := sharedtest.New()
+		b := NewBudget(data, "k", 1)
+		data.FailSwaps = 16
+		admitted, final := b.Admit("a")
+		assert.False(t, admitted || final)
+		admitted, final = b.Admit("a")
+		assert.True(t, admitted && final)
+		admitted, final = b.Admit("b")
+		assert.True(t, !admitted && final)
+	})
+	t.Run("waits a tick for a name that is being written", func(t *testing.T) {
+		data := sharedtest.New()
+		b, reader := NewBudget(data, "k", 10), NewBudget(data, "k", 10)
+		admitted(b, 0, 3)
+		value, version := data.Get(b.at(1))
+		require.NotZero(t, version)
+		data.Delete(b.at(1))
+		names, next := reader.Names(0, 10)
+		assert.Equal(t, []string{"0"}, names)
+		data.Swap(b.at(1), value, 0)
+		names, next = reader.Names(next, 10)
+		assert.Equal(t, []string{"1", "2"}, names)
+		assert.EqualValues(t, 3, next)
+	})
+	t.Run("waits no longer for one that never comes", func(t *testing.T) {
+		data := sharedtest.New()
+		b := NewBudget(data, "k", 10)
+		admitted(b, 0, 4)
+		data.Delete(b.at(1))
+		data.Delete(b.at(2))
+		var all []string
+		var next uint64
+		for range 3 {
+			var names []string
+			names, next = b.Names(next, 10)
+			all = append(all, names...)
+		}
+		assert.Equal(t, []string{"0", "3"}, all)
+		assert.EqualValues(t, 4, next)
+	})
 	t.Run("takes any name", func(t *testing.T) {
 		b := NewBudget(sharedtest.New(), "k", 3)
-		assert.True(t, b.Admit(""))
-		assert.True(t, b.Admit("\xff\x00/"))
+		for _, name := range []string{"", "\xff\x00/"} {
+			admitted, final := b.Admit(name)
+			assert.True(t, admitted && final)
+		}
 	})
 }

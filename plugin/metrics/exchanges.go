@@ -17,7 +17,7 @@ type Stats interface {
 
 // Admitted is what [Exchanges] needs of a [Budget].
 type Admitted interface {
-	Admit(labels string) bool
+	Admit(labels string) (admitted, final bool)
 	Keep(labels string)
 }
 
@@ -33,6 +33,7 @@ type Exchanges struct {
 	dirty    []*series
 	samples  []sample
 	other    *series // of what is beyond the budget
+	refused  int     // label sets of it that are known
 	overflow uint32
 	absorbed uint64
 	key      []byte // reused
@@ -66,7 +67,7 @@ func NewExchanges(stats Stats, labels []string, admitted Admitted) *Exchanges {
 // while some VM has defined it: one that a new VM does not see before the old one
 // is gone would begin at zero again.
 func (x *Exchanges) Adopt(labels string) {
-	if _, known := x.series[labels]; !known && len(x.series) < maxKnown {
+	if _, known := x.series[labels]; !known {
 		x.series[labels] = x.define(labels)
 	}
 }
@@ -121,19 +122,21 @@ func (x *Exchanges) find(r *record.Record) *series {
 		return s
 	}
 	labels := string(x.key)
-	s := x.other
-	if x.admitted.Admit(labels) {
-		s = x.define(labels)
-	} else {
-		if s == nil {
-			s = x.defineOther()
-		}
-		x.absorbed++
-	}
-	if len(x.series) < maxKnown {
+	admitted, final := x.admitted.Admit(labels)
+	if admitted {
+		s := x.define(labels)
 		x.series[labels] = s
+		return s
 	}
-	return s
+	if x.other == nil {
+		x.defineOther()
+	}
+	x.absorbed++
+	if final && x.refused < maxKnown {
+		x.series[labels] = x.other
+		x.refused++
+	}
+	return x.other
 }
 
 // maxKnown bounds the memory spent on label sets that were not admitted.
@@ -148,14 +151,13 @@ func (x *Exchanges) define(labels string) *series {
 	}
 }
 
-func (x *Exchanges) defineOther() *series {
+func (x *Exchanges) defineOther() {
 	labels := ""
 	for _, label := range x.labels {
 		labels += Label(label, "other")
 	}
 	x.admitted.Keep(labels) // so that other VMs adopt it
 	x.other = x.define(labels)
-	return x.other
 }
 
 // Label writes a label into a stat's name, as Envoy's stats_tags and Istio's

@@ -68,8 +68,8 @@ type admits bool
 
 const everything, nothing = admits(true), admits(false)
 
-func (a admits) Admit(string) bool { return bool(a) }
-func (admits) Keep(string)         {}
+func (a admits) Admit(string) (admitted, final bool) { return bool(a), true }
+func (admits) Keep(string)                           {}
 
 func exchange(route string) *record.Record {
 	return &record.Record{Route: route, Method: "GET", Status: 200, GRPC: record.Unknown, Duration: 1_999_999, RequestBody: 10, ResponseBody: 20}
@@ -190,6 +190,43 @@ func TestNamesThatWereNotAdmittedTakeBoundedMemory(t *testing.T) {
 	assert.EqualValues(t, n+1, p.counts["route=.=other;.;"+Requests])
 	assert.Len(t, p.names, 5)
 }
+
+// busy refuses for now what it admits later.
+type busy struct {
+	admits
+	times int
+}
+
+func (b *busy) Admit(string) (admitted, final bool) { b.times--; return b.times < 0, b.times < 0 }
+
+func TestASeriesThatCouldNotBeAskedForIsAskedForAgain(t *testing.T) {
+	p := newProxy()
+	x := NewExchanges(p, []string{LabelRoute}, &busy{times: 2})
+	for range 5 {
+		x.Observe(exchange("cart"))
+	}
+	x.Flush()
+	assert.Equal(t, map[string]uint64{"route=.=other;.;" + Requests: 2, SeriesOverflow: 2, "route=.=cart;.;" + Requests: 3}, p.counts)
+}
+
+func TestAnAdmittedSeriesIsDefinedOnceHoweverManyThereAre(t *testing.T) {
+	defined := 0
+	x := NewExchanges(counting{&defined}, []string{LabelRoute}, everything)
+	for range 2 {
+		for i := range maxKnown + 10 {
+			x.Observe(exchange(fmt.Sprint(i)))
+		}
+	}
+	x.Adopt("route=.=x;.;")
+	x.Adopt("route=.=x;.;")
+	assert.Equal(t, 1+4*(maxKnown+10+1), defined)
+}
+
+type counting struct{ defined *int }
+
+func (c counting) Define(Kind, string) uint32 { *c.defined++; return 0 }
+func (counting) Increment(uint32, uint64)     {}
+func (counting) Record(uint32, uint64)        {}
 
 func FuzzLabelsComeOutOfTheNameAsTheyWentIn(f *testing.F) {
 	f.Add("cart", "GET", "", "v.h", int64(200), int64(0))

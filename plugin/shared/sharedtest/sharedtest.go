@@ -39,3 +39,6 @@ func (d *Data) Swap(key string, bytes []byte, version uint32) bool {
 	d.values[key] = value{append([]byte(nil), bytes...), d.next}
 	return true
 }
+
+// Delete takes a key away, as Envoy never does: it is as if it had not been written yet.
+func (d *Data) Delete(key string) { delete(d.values, key) }
