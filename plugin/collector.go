@@ -36,7 +36,8 @@ type proxy interface {
 //
 // Every context has one, on every thread. Nothing here blocks a request, but on
 // a worker it takes time from them, so contexts that serve are patient: the one
-// on Envoy's main thread, which serves nothing, comes first.
+// on Envoy's main thread, which serves nothing, comes first, and takes the lease
+// back from one that serves.
 type collector struct {
 	host     proxy
 	clock    func() time.Time
@@ -176,7 +177,10 @@ func (k *collector) patience(serving bool) time.Duration {
 }
 
 // step moves records on: from the queue to the sink, or, where another collects,
-// back to the queue.
+// back to the queue. The roster is told afterwards. Should the VM go in between,
+// which Envoy does not let it but a trap would, what is back on the queue counts
+// twice, as its row still has it. Told before, it would be lost and nobody know:
+// a sum that is too high says at least that something was.
 func (k *collector) step(now time.Time) {
 	k.catchUp(now)
 	if k.collecting {

@@ -39,6 +39,7 @@ type row struct {
 	owner   uint64
 	seen    int64 // Unix ns
 	leaving bool
+	patient bool // its owner would rather not collect
 	holding Holding
 }
 
@@ -71,7 +72,8 @@ type Standing struct {
 }
 
 // Tick renews or takes the lease. A context that should rather not collect is
-// patient: it waits so much longer after the lease ran out.
+// patient: it waits so much longer after the lease ran out, and one that is not
+// takes it back from it at once.
 func (r *Roster) Tick(now time.Time, holds Holding, patience time.Duration) (s Standing) {
 	changed := shared.Update(r.data, r.key, func(value []byte) ([]byte, bool) {
 		rows := decode(value)
@@ -99,7 +101,7 @@ func (r *Roster) turn(rows []row, now time.Time, holds Holding, patience time.Du
 	} else if r.vacant.IsZero() {
 		r.vacant = now
 	}
-	if s.Vacant && now.Sub(r.vacant) >= patience {
+	if s.Vacant && now.Sub(r.vacant) >= patience || live && !collecting && patience == 0 && rows[lease].patient {
 		collecting, s.Won, s.Vacant, r.vacant = true, true, false, time.Time{}
 	}
 	s.Collecting = collecting
@@ -115,7 +117,7 @@ func (r *Roster) turn(rows []row, now time.Time, holds Holding, patience time.Du
 		}
 	}
 	if collecting || mine >= 0 && holds != (Holding{}) {
-		next = append(next, row{r.self, now.UnixNano(), !collecting, holds})
+		next = append(next, row{r.self, now.UnixNano(), !collecting, patience > 0, holds})
 	}
 	for len(next) > maxRows { // the one that was seen longest ago goes
 		s.Orphans = append(s.Orphans, next[0].holding)
@@ -136,7 +138,7 @@ func (r *Roster) Report(now time.Time, holds Holding, leaving bool) (collecting 
 			return nil, false
 		}
 		leaving := leaving || rows[mine].leaving
-		rows[mine] = row{r.self, now.UnixNano(), leaving, holds}
+		rows[mine] = row{r.self, now.UnixNano(), leaving, rows[mine].patient, holds}
 		if leaving && holds == (Holding{}) {
 			rows = slices.Delete(rows, mine, mine+1)
 		}
@@ -188,6 +190,12 @@ func collector(rows []row) int {
 	return slices.IndexFunc(rows, func(r row) bool { return !r.leaving })
 }
 
+// The bits of a row's flags.
+const (
+	isLeaving = 1 << iota
+	isPatient
+)
+
 // version begins the value, so that it is never empty.
 const version = 1
 
@@ -196,11 +204,14 @@ func encode(rows []row) []byte {
 	for _, r := range rows {
 		value = binary.LittleEndian.AppendUint64(value, r.owner)
 		value = binary.LittleEndian.AppendUint64(value, uint64(r.seen))
-		leaving := byte(0)
+		flags := byte(0)
 		if r.leaving {
-			leaving = 1
+			flags |= isLeaving
 		}
-		value = append(value, leaving)
+		if r.patient {
+			flags |= isPatient
+		}
+		value = append(value, flags)
 		value = binary.LittleEndian.AppendUint32(value, r.holding.Waiting)
 		value = binary.LittleEndian.AppendUint32(value, r.holding.InFlight)
 	}
@@ -218,7 +229,8 @@ func decode(value []byte) []row {
 		rows = append(rows, row{
 			owner:   binary.LittleEndian.Uint64(value),
 			seen:    int64(binary.LittleEndian.Uint64(value[8:])),
-			leaving: value[16] != 0,
+			leaving: value[16]&isLeaving != 0,
+			patient: value[16]&isPatient != 0,
 			holding: Holding{binary.LittleEndian.Uint32(value[17:]), binary.LittleEndian.Uint32(value[21:])},
 		})
 	}

@@ -50,6 +50,18 @@ func TestAPatientContextTakesALeaseThatNobodyWants(t *testing.T) {
 	assert.True(t, a.Tick(after(patient), nothing, patient).Won)
 }
 
+func TestALeaseGoesBackFromAPatientContext(t *testing.T) {
+	data := sharedtest.New()
+	a, b, c := NewRoster(data, key, 1), NewRoster(data, key, 2), NewRoster(data, key, 3)
+	a.Tick(begin, nothing, patient)
+	assert.True(t, a.Tick(after(patient), nothing, patient).Won)
+	a.Report(after(patient), Holding{1, 2}, false)
+	assert.Equal(t, Standing{}, b.Tick(after(patient), nothing, patient), "to another such it does not")
+	assert.Equal(t, Standing{Collecting: true, Won: true}, c.Tick(after(patient), nothing, 0))
+	assert.Equal(t, Standing{}, a.Tick(after(patient), Holding{1, 2}, patient), "who had it keeps what it holds")
+	assert.Equal(t, Standing{}, b.Tick(after(patient), nothing, 0), "and it stays there")
+}
+
 func TestALeaseIsTakenOverOnlyOnceItRanOut(t *testing.T) {
 	data := sharedtest.New()
 	a, b := NewRoster(data, key, 1), NewRoster(data, key, 2)
@@ -191,12 +203,12 @@ func TestARosterThatIsNotOursIsEmpty(t *testing.T) {
 
 // Builds of other formats read it too: it is never to change.
 func TestARosterIsAsItEverWas(t *testing.T) {
-	goldentest.Equal(t, "testdata/roster.golden", hex.Dump(encode([]row{{0x0102030405060708, 1_800_000_000_000_000_001, true, Holding{3, 4}}, {5, -6, false, Holding{7, 8}}})))
+	goldentest.Equal(t, "testdata/roster.golden", hex.Dump(encode([]row{{0x0102030405060708, 1_800_000_000_000_000_001, true, false, Holding{3, 4}}, {5, -6, false, true, Holding{7, 8}}})))
 }
 
 func FuzzDecodeTakesAnyBytes(f *testing.F) {
 	f.Add([]byte{})
-	f.Add(encode([]row{{1, 2, true, Holding{3, 4}}, {5, -6, false, Holding{7, 8}}}))
+	f.Add(encode([]row{{1, 2, true, true, Holding{3, 4}}, {5, -6, false, false, Holding{7, 8}}}))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		rows := decode(value)
 		if rows == nil {

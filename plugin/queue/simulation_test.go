@@ -115,7 +115,7 @@ func (w *world) mishap() {
 	case 2: // its VM goes
 		w.contexts = append(w.contexts[:at], w.contexts[at+1:]...)
 	case 3: // its configuration goes
-		c.leaving = true
+		c.leaving, c.patience = true, 2*patient
 		w.turn(c)
 	case 4: // and, having left, it
 		if c.leaving && c.holds == (Holding{}) {
