@@ -184,17 +184,31 @@ func (k *collector) patience(serving bool) time.Duration {
 func (k *collector) step(now time.Time) {
 	k.catchUp(now)
 	if k.collecting {
-		k.drain(now)
+		k.report(now, k.drain(now)) // before any of it is sent
+	}
+	if k.collecting {
 		k.exporter.Pump(now, k.leaving)
 	} else {
 		k.exporter.GiveBack(k.enqueue)
 	}
+	k.report(now, 0)
+}
+
+// report tells the roster what is held, if that changed, and learns whether this
+// context still collects. taken is how many records came since the last report:
+// where it was struck off in between, only these are not yet counted.
+func (k *collector) report(now time.Time, taken int) {
 	holds := k.exporter.Holding()
 	if holds == k.reported {
 		return
 	}
 	k.reported = holds
-	k.collecting = k.roster.Report(now, holds, !k.collecting)
+	collecting, struck := k.roster.Report(now, holds, !k.collecting)
+	k.collecting = collecting
+	if struck {
+		k.pipeline.Dropped(metrics.CollectorLost, taken)
+		k.exporter.Forget()
+	}
 	if k.collecting {
 		k.gauge()
 	}
@@ -205,14 +219,15 @@ func (k *collector) gauge() {
 	k.pipeline.Waiting(k.exporter.Bytes(), int(holds.Waiting+holds.InFlight))
 }
 
-func (k *collector) drain(now time.Time) {
+func (k *collector) drain(now time.Time) (taken int) {
 	for range maxDrain {
 		item, ok := k.host.Dequeue(k.queueID)
 		if k.dry = !ok; k.dry {
-			return
+			return taken
 		}
 		if frame, ok := queue.Parse(item); ok {
 			k.exporter.Add(frame, now)
+			taken += frame.Count
 			continue
 		}
 		k.pipeline.Dropped(metrics.QueueError, queue.Count(item))
@@ -221,6 +236,7 @@ func (k *collector) drain(now time.Time) {
 			k.foreign = true
 		}
 	}
+	return taken
 }
 
 // leave hands over: what is unsent goes back on the queue, the lease is free,

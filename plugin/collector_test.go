@@ -47,3 +47,21 @@ func TestWhatCannotBeReadIsCountedAndToldOfOnce(t *testing.T) {
 	assert.EqualValues(t, 5, w.stats.values["reason=.=queue_error;.;"+metrics.Dropped])
 	assert.Len(t, w.warned, 1)
 }
+
+func TestWhoIsStruckOffWhileItDrainsCountsWhatItTookAndNoMore(t *testing.T) {
+	w := newWorld(t, 1)
+	a, b := w.join(), w.join()
+	a.collector.tick(w.now, false)
+	a.emit()
+	a.collector.step(w.now)
+	held := a.collector.exporter.Holding().Waiting
+	require.NotZero(t, held)
+	b.collector.tick(w.now.Add(-time.Hour), false) // strikes it off, and counts what it held
+	require.EqualValues(t, held, w.stats.ended())
+	a.emit()
+	a.collector.step(w.now) // within a callback: its clock is the old one
+	assert.Equal(t, w.stats.values[metrics.Emitted], w.stats.ended(), w.stats.values)
+	a.collector.step(w.now)
+	assert.Zero(t, a.collector.exporter.Holding())
+	assert.Empty(t, w.items[a.collector.queueID], "nothing that is counted goes back")
+}

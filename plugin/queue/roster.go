@@ -129,14 +129,17 @@ func (r *Roster) turn(rows []row, now time.Time, holds Holding, patience time.Du
 // Report tells what is held now. A context that is leaving gives up the lease
 // with it, and its row once it holds nothing. Report tells whether the context
 // may go on collecting: one whose lease another took, as its clock was set back
-// or lagged behind, must not wait for its next tick to know.
-func (r *Roster) Report(now time.Time, holds Holding, leaving bool) (collecting bool) {
+// or lagged behind, must not wait for its next tick to know. One that was struck
+// off has no row: what it last reported is counted.
+func (r *Roster) Report(now time.Time, holds Holding, leaving bool) (collecting, struck bool) {
 	shared.Update(r.data, r.key, func(value []byte) ([]byte, bool) {
 		rows := decode(value)
 		mine := find(rows, r.self)
-		if collecting = mine >= 0 && !leaving && !rows[mine].leaving; mine < 0 {
+		if struck = mine < 0; struck {
+			collecting = false
 			return nil, false
 		}
+		collecting = !leaving && !rows[mine].leaving
 		leaving := leaving || rows[mine].leaving
 		rows[mine] = row{r.self, now.UnixNano(), leaving, rows[mine].patient, holds}
 		if leaving && holds == (Holding{}) {
@@ -144,7 +147,7 @@ func (r *Roster) Report(now time.Time, holds Holding, leaving bool) (collecting 
 		}
 		return encode(rows), true
 	})
-	return collecting
+	return collecting, struck
 }
 
 // Live tells whether some other context collects.

@@ -136,14 +136,19 @@ func TestALeavingContextGivesUpTheLeaseAtOnceAndItsRowWhenItIsEmpty(t *testing.T
 func TestWhoReportsLearnsThatTheLeaseWasTaken(t *testing.T) {
 	data := sharedtest.New()
 	a, b := NewRoster(data, key, 1), NewRoster(data, key, 2)
+	reports := func(r *Roster, holds Holding, leaving, wantCollecting, wantStruck bool) {
+		collecting, struck := r.Report(begin, holds, leaving)
+		assert.Equal(t, wantCollecting, collecting)
+		assert.Equal(t, wantStruck, struck)
+	}
 	a.Tick(begin, nothing, 0)
-	assert.True(t, a.Report(begin, Holding{0, 5}, false))
+	reports(a, Holding{0, 5}, false, true, false)
 	assert.True(t, b.Tick(after(-time.Second), nothing, 0).Won, "its thread was held up since it read the clock")
-	assert.False(t, a.Report(begin, Holding{0, 4}, false))
-	assert.False(t, a.Report(begin, nothing, false))
-	assert.False(t, a.Report(begin, Holding{1, 0}, false), "there is no row any more")
-	assert.True(t, b.Report(begin, nothing, false))
-	assert.False(t, b.Report(begin, nothing, true))
+	reports(a, Holding{0, 4}, false, false, false)
+	reports(a, nothing, false, false, false)
+	reports(a, Holding{1, 0}, false, false, true)
+	reports(b, nothing, false, true, false)
+	reports(b, nothing, true, false, false)
 }
 
 func TestALostRaceForTheLeaseChangesNothing(t *testing.T) {
