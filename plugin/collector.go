@@ -177,7 +177,7 @@ func (k *collector) patience(serving bool) time.Duration {
 }
 
 // step moves records on: from the queue to the sink, or, where another collects,
-// back to the queue. The roster is told afterwards. Should the VM go in between,
+// back to the queue. Of that the roster is told afterwards. Should the VM go in between,
 // which Envoy does not let it but a trap would, what is back on the queue counts
 // twice, as its row still has it. Told before, it would be lost and nobody know:
 // a sum that is too high says at least that something was.

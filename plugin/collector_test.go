@@ -65,3 +65,113 @@ func TestWhoIsStruckOffWhileItDrainsCountsWhatItTookAndNoMore(t *testing.T) {
 	assert.Zero(t, a.collector.exporter.Holding())
 	assert.Empty(t, w.items[a.collector.queueID], "nothing that is counted goes back")
 }
+
+// pair is one that collects and one that watches.
+func pair(t *testing.T) (w *world, a, b *thread) {
+	w = newWorld(t, 1)
+	a, b = w.join(), w.join()
+	a.collector.tick(w.now, false)
+	require.True(t, a.collector.collecting)
+	return w, a, b
+}
+
+func TestWhoWasHeldUpAsksTheRosterFirst(t *testing.T) {
+	const long = leavingPatience
+	t.Run("before it takes from the queue", func(t *testing.T) {
+		w, a, b := pair(t)
+		w.now = w.now.Add(long)
+		b.collector.tick(w.now, false)
+		a.emit()
+		a.collector.step(w.now)
+		assert.Len(t, w.items[a.collector.queueID], 1)
+		assert.Zero(t, w.stats.values[metrics.WaitingRecords])
+	})
+	t.Run("before it sends what it holds", func(t *testing.T) {
+		w, a, b := pair(t)
+		a.emit()
+		a.collector.step(w.now)
+		require.Empty(t, a.calls)
+		w.now = w.now.Add(time.Hour)
+		b.collector.tick(w.now, false) // strikes it off
+		a.collector.step(w.now)
+		assert.Empty(t, a.calls)
+	})
+	t.Run("before it counts an answer", func(t *testing.T) {
+		w, a, b := pair(t)
+		for len(a.calls) == 0 {
+			a.emit()
+			a.collector.step(w.now)
+		}
+		b.collector.tick(w.now.Add(time.Hour), false) // strikes it off
+		lost := w.stats.ended()
+		w.now = w.now.Add(time.Hour)
+		a.finish(a.calls[0], 200)
+		assert.Equal(t, lost, w.stats.ended())
+	})
+}
+
+func TestWhoServesOrLeavesTakesTheLeaseLast(t *testing.T) {
+	w := newWorld(t, 1)
+	serving, leaving := w.join(), w.join()
+	begin := w.now
+	require.False(t, leaving.collector.leave(w.now))
+	for _, c := range []struct {
+		after time.Duration
+		of    *thread
+		taken uint64 // so many times by then
+	}{
+		{0, serving, 0}, {0, leaving, 0},
+		{servingPatience - 1, serving, 0},
+		{leavingPatience - 1, leaving, 0},
+		{leavingPatience, leaving, 1}, // and goes, as there is nothing left
+		{leavingPatience, serving, 2},
+	} {
+		c.of.collector.tick(begin.Add(c.after), c.of == serving)
+		assert.Equal(t, c.taken, w.stats.values[metrics.CollectorChanges], "serving %v, after %v", c.of == serving, c.after)
+	}
+}
+
+func TestWhoLeavesStaysUntilSomebodyElseCollectsOrNothingIsLeft(t *testing.T) {
+	w := newWorld(t, 1)
+	th := w.join()
+	k := th.collector
+	k.tick(w.now, false)
+	th.emit()
+	require.False(t, k.leave(w.now))
+	assert.False(t, k.tick(w.now, false), "nobody collects")
+	for range maxDrain { // of another plugin, before a record
+		w.Enqueue(k.queueID, []byte("x"))
+	}
+	th.emit()
+	w.now = w.now.Add(leavingPatience)
+	assert.False(t, k.tick(w.now, false))
+	require.True(t, k.collecting)
+	assert.NotEmpty(t, th.calls, "what waits goes at once")
+	for len(th.calls) > 0 {
+		th.finish(th.calls[0], 200)
+		th.calls = th.calls[1:]
+	}
+	for finished := false; !finished; finished = k.tick(w.now, false) {
+		w.now = w.now.Add(200 * time.Millisecond)
+		for len(th.calls) > 0 {
+			th.finish(th.calls[0], 200)
+			th.calls = th.calls[1:]
+		}
+	}
+	assert.Empty(t, w.items[k.queueID])
+	assert.Equal(t, w.stats.values[metrics.Emitted], w.stats.ended(), w.stats.values)
+}
+
+func TestWhoLeavesLooksAgainWhereTheQueueWasNotDry(t *testing.T) {
+	w := newWorld(t, 1)
+	th := w.join()
+	k := th.collector
+	require.False(t, k.leave(w.now))
+	k.tick(w.now, false)
+	for range maxDrain {
+		w.items[k.queueID] = append(w.items[k.queueID], []byte("of another plugin"))
+	}
+	th.emit()
+	w.now = w.now.Add(leavingPatience)
+	assert.False(t, k.tick(w.now, false), "a record is left")
+}

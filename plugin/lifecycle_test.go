@@ -227,6 +227,19 @@ func TestWhatTheSinkCouldNotTakeIsSentAgain(t *testing.T) {
 	assert.Len(t, e.GetWarnLogs(), 1, "one line for a whole outage: %q", e.GetWarnLogs())
 }
 
+func TestErrorsGoBeforeOrdinaryRecords(t *testing.T) {
+	e := start(t, shipping)
+	e.exchange()
+	e.number("response.code", 503)
+	e.CompleteHttpContext(e.InitializeHttpContext())
+	e.ship()
+	require.Len(t, e.calls(), 1)
+	lines := strings.Split(string(e.calls()[0].Body), "\n")
+	require.Len(t, lines, 3)
+	assert.Contains(t, lines[0], `"sampling.reason":"error"`)
+	assert.Contains(t, lines[1], `"sampling.reason":"rate"`)
+}
+
 func TestNoMoreRecordsASecondThanAllowed(t *testing.T) {
 	e := start(t, strings.Replace(shipping, `{"rate":1}`, `{"rate":1,"max_per_second":2}`, 1))
 	limited := func() int { return e.count(metrics.Label(metrics.LabelDecision, "limit") + metrics.Decisions) }

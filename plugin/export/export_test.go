@@ -277,6 +277,41 @@ func TestWhileTheSinkFailsOneRequestAtATimeFeelsItsWay(t *testing.T) {
 	assert.Equal(t, 4, r.open(), "once it answers, all go again")
 }
 
+func TestWhatFailedGoesBeforeWhatCameSince(t *testing.T) {
+	r := newRig(t, nil)
+	r.add(queue.Ordinary, "a", 1)
+	r.late()
+	r.add(queue.Ordinary, "b", 1)
+	r.answer(503)
+	r.late()
+	require.Equal(t, 1, r.open())
+	assert.Equal(t, "a0\nb0\n", string(r.sink.Open()[0].Body))
+}
+
+func TestAShorterWaitDoesNotEndALongerOne(t *testing.T) {
+	r := newRig(t, func(s *config.Sink) { s.Batch.MaxRecords = 1 })
+	for range 2 {
+		r.add(queue.Ordinary, "a", 1)
+	}
+	r.pump()
+	r.answer(429, [2]string{"retry-after", "10"})
+	r.answer(503)
+	r.pass(9 * time.Second)
+	assert.Zero(t, r.open())
+	r.pass(2 * time.Second)
+	assert.Equal(t, 1, r.open())
+}
+
+func TestEveryAnswerIsTimed(t *testing.T) {
+	r := newRig(t, nil)
+	for _, status := range []int{200, 400, 503} {
+		r.add(queue.Ordinary, "a", 1)
+		r.late()
+		r.answer(status)
+	}
+	assert.Equal(t, 3, r.ledger.Answers)
+}
+
 func TestRetryAfterIsHonoured(t *testing.T) {
 	base := time.Unix(1_800_000_001, 0).UTC()
 	for _, c := range []struct {
