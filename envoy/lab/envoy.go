@@ -40,6 +40,10 @@ type Envoy struct {
 	config config.Options
 }
 
+// startLimit is long: compiling a plugin in plain Go takes 3 s of a whole CPU, and a busy machine has
+// less to give.
+const startLimit = 2 * time.Minute
+
 // StartEnvoy returns once Envoy serves.
 func StartEnvoy(ctx context.Context, o EnvoyOptions) (*Envoy, error) {
 	if err := chooseAddresses(&o.Config); err != nil {
@@ -71,7 +75,7 @@ func StartEnvoy(ctx context.Context, o EnvoyOptions) (*Envoy, error) {
 		return nil, err
 	}
 	e := &Envoy{Process: process, Entry: "http://" + o.Config.Listen, Admin: "http://" + o.Config.Admin, config: o.Config}
-	if err := e.serves(ctx, 30*time.Second, e.ready); err != nil {
+	if err := e.serves(ctx, startLimit, e.ready); err != nil {
 		return nil, err
 	}
 	return e, nil
