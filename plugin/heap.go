@@ -11,15 +11,19 @@ import (
 )
 
 // Only artifacts for the tests are built with the tag: once a second they log
-// what their VM holds, and how long a collection stopped its thread.
+// what their VM holds, and how long a collection and the longest tick took.
 
 func init() { probe = logHeap }
 
 const ticksBetween = int(time.Second / host.TickPeriod)
 
-var probed int
+var (
+	probed  int
+	longest time.Duration
+)
 
-func logHeap(h *host.Host, serves bool) {
+func logHeap(h *host.Host, serves bool, tick time.Duration) {
+	longest = max(longest, tick)
 	if probed++; probed%ticksBetween != 0 {
 		return
 	}
@@ -29,5 +33,7 @@ func logHeap(h *host.Host, serves bool) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	h.Info(`heap {"serves":` + strconv.FormatBool(serves) + `,"live":` + strconv.FormatUint(m.HeapAlloc, 10) +
-		`,"taken":` + strconv.FormatUint(m.HeapSys, 10) + `,"us":` + strconv.FormatInt(took.Microseconds(), 10) + `}`)
+		`,"taken":` + strconv.FormatUint(m.HeapSys, 10) + `,"us":` + strconv.FormatInt(took.Microseconds(), 10) +
+		`,"tick":` + strconv.FormatInt(longest.Microseconds(), 10) + `}`)
+	longest = 0
 }

@@ -68,12 +68,12 @@ func clean(name string) string {
 	return string(b)
 }
 
-// probe looks at a VM on each tick, in artifacts that are built for it.
-var probe func(h *host.Host, serves bool)
+// probe looks at a VM after each tick, in artifacts that are built for it.
+var probe func(h *host.Host, serves bool, tick time.Duration)
 
 func (p *plugin) Tick(now time.Time) {
 	if probe != nil {
-		probe(p.host, p.worker.served)
+		defer func() { probe(p.host, p.worker.served, time.Since(now)) }()
 	}
 	p.worker.tick(now)
 	if p.sweeper != nil && p.sweeper.tick(now) {

@@ -119,17 +119,17 @@ func startAudit(envoy *lab.Envoy) *audit {
 	a := &audit{stop: stop}
 	a.ended.Go(func() {
 		for {
+			if stats, err := envoy.Stats(context.WithoutCancel(ctx)); err != nil {
+				a.failure = err
+			} else {
+				a.sample(stats.Pipeline())
+			}
 			select {
 			case <-ctx.Done():
 				return
 			case <-envoy.Exited():
 				return
 			case <-time.After(200 * time.Millisecond):
-			}
-			if stats, err := envoy.Stats(ctx); err != nil {
-				a.failure = err
-			} else {
-				a.sample(stats.Pipeline())
 			}
 		}
 	})
