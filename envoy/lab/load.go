@@ -68,7 +68,7 @@ func (l Load) Run(ctx context.Context) (Report, error) {
 	total := int64(cmp.Or(l.Total, math.MaxInt64))
 	run := newRun()
 	start := time.Now()
-	var next atomic.Int64
+	var turns, sent atomic.Int64 // a turn that comes as the context ends is not taken
 	var all sync.WaitGroup
 	reports, failed := make([]Report, workers), make([]error, workers)
 	for w := range workers {
@@ -82,11 +82,12 @@ func (l Load) Run(ctx context.Context) (Report, error) {
 			report := &reports[w]
 			report.open()
 			for {
-				n := next.Add(1) - 1
-				due := l.due(start, n)
-				if n >= total || !sleepUntil(ctx, due) {
+				turn := turns.Add(1) - 1
+				due := l.due(start, turn)
+				if turn >= total || !sleepUntil(ctx, due) {
 					return
 				}
+				n := sent.Add(1) - 1
 				report.send(ctx, caller, order[n%int64(len(order))], requestID(run, n), due)
 			}
 		})
@@ -95,7 +96,7 @@ func (l Load) Run(ctx context.Context) (Report, error) {
 	return join(run, reports), cmp.Or(failed...)
 }
 
-// due is when the n-th request is to be sent.
+// due is when the n-th turn comes.
 func (l Load) due(start time.Time, n int64) time.Time {
 	if l.Rate == 0 {
 		return time.Now()
