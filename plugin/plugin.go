@@ -9,6 +9,7 @@ import (
 	"github.com/routelens/routelens/plugin/host"
 	"github.com/routelens/routelens/plugin/metrics"
 	"github.com/routelens/routelens/plugin/queue"
+	"github.com/routelens/routelens/plugin/record"
 	"github.com/routelens/routelens/plugin/sampling"
 )
 
@@ -37,7 +38,7 @@ func (p *plugin) Start(configuration []byte) error {
 	if err != nil {
 		return err
 	}
-	pipeline := metrics.NewPipeline(p.host, sampling.Names())
+	pipeline := metrics.NewPipeline(p.host, sampling.Names(), record.Omissions())
 	id := p.identity(c.SinkID)
 	p.worker = newWorker(p.host, &c, id, pipeline)
 	if c.Sink.Enabled() {

@@ -87,6 +87,32 @@ func orRoot(path string) string {
 	return path
 }
 
+// objects is a list of objects of one form. next makes an item and binds the
+// form to it; keep puts the item, once read, in its place.
+type objects struct {
+	max  int
+	next func() (form object, keep func())
+}
+
+func (o objects) read(r *reader, path string, v gjson.Result) {
+	if !v.IsArray() {
+		r.refuse(path, "a list", v)
+		return
+	}
+	items := v.Array()
+	if len(items) > o.max {
+		r.report(path, "must have at most "+strconv.Itoa(o.max)+" items", strconv.Itoa(len(items)))
+		return
+	}
+	for i, item := range items {
+		form, keep := o.next()
+		form.read(r, at(path, i), item)
+		keep()
+	}
+}
+
+func at(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+
 // required is a text that must be there.
 type required struct{ text }
 
@@ -116,7 +142,7 @@ func (t texts) read(r *reader, path string, v gjson.Result) {
 	}
 	read := []string{}
 	for i, item := range v.Array() {
-		at := path + "[" + strconv.Itoa(i) + "]"
+		at := at(path, i)
 		switch {
 		case item.Type != gjson.String || !t.rule.ok(item.Str):
 			r.refuse(at, t.rule.words, item)

@@ -91,11 +91,11 @@ func (r *reader) report(path, rule, found string) {
 
 // refuse reports a value that breaks its rule. Values below a sink's headers
 // are credentials, and never shown; an object or a list may hold them, and so
-// may the query of its path.
+// may the query of its path. The key of the hashes is a secret as well.
 func (r *reader) refuse(path, rule string, v gjson.Result) {
 	found := shorten(v.Raw)
 	switch {
-	case strings.HasPrefix(path, "sink.headers"):
+	case strings.HasPrefix(path, "sink.headers"), path == "redact.key":
 		found = ""
 	case v.IsObject():
 		found = "an object"

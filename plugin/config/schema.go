@@ -28,6 +28,11 @@ func (o object) schema() map[string]any {
 	return schema
 }
 
+func (o objects) schema() map[string]any {
+	form, _ := o.next()
+	return map[string]any{"type": "array", "maxItems": o.max, "items": form.schema()}
+}
+
 func (t text) schema() map[string]any {
 	schema := map[string]any{"type": "string", "pattern": t.rule.pattern}
 	if *t.to != "" {

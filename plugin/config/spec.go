@@ -14,13 +14,14 @@ import (
 func spec(c *Config) object {
 	return object{
 		{"sink", "Where records go. Without it the plugin gives metrics alone.", object{
-			{"type", "What the sink speaks: newline-delimited JSON, or Loki's JSON push.", choice{&c.Sink.Type, []string{NDJSON, Loki}}},
+			{"type", "What the sink speaks: newline-delimited JSON, Loki's JSON push, OTLP/HTTP's JSON logs, or Elasticsearch's bulk API.", choice{&c.Sink.Type, []string{NDJSON, Loki, OTLP, Elasticsearch}}},
 			{"cluster", "The Envoy cluster that reaches the sink. Required.", required{text{&c.Sink.Cluster, anyText}}},
 			{"authority", "The :authority of the requests. Default: the cluster's name.", text{&c.Sink.Authority, anyText}},
-			{"path", "The path of the requests, with its query. Default: / for ndjson, /loki/api/v1/push for loki.", text{&c.Sink.Path, aPath}},
+			{"path", "The path of the requests, with its query. Default: / for ndjson, " + LokiPath + " for loki, " + OTLPPath + " for otlp, " + ElasticsearchPath + " for elasticsearch.", text{&c.Sink.Path, aPath}},
 			{"headers", "Further request headers, such as a credential; content-type instead of the sink's own.", dictionary{&c.Sink.Headers, aHeaderName, oneLine}},
 			{"timeout", "How long to wait for an answer.", duration{&c.Sink.Timeout, 10 * time.Millisecond, 5 * time.Minute}},
 			{"labels", "Stream labels (loki): keys of resource, or one of " + list(LokiLabels) + ". Few values each: every combination is a stream.", texts{&c.Sink.Labels, anyText}},
+			{"compression", "How request bodies are compressed, where the sink takes that.", choice{&c.Sink.Compression, []string{NoCompression, Gzip}}},
 			{"max_in_flight", "Requests under way at once.", integer{&c.Sink.MaxInFlight, 1, 64}},
 			{"batch", "When waiting records make a request: whichever comes first.", object{
 				{"max_bytes", "Largest request body.", size{&c.Sink.Batch.MaxBytes, 1 << 10, 16 << 20}},
@@ -52,11 +53,26 @@ func spec(c *Config) object {
 			{"response", "Response headers.", texts{&c.Headers.Response, aHeaderName}},
 			{"request_trailers", "Request trailers.", texts{&c.Headers.RequestTrailers, aHeaderName}},
 			{"response_trailers", "Response trailers.", texts{&c.Headers.ResponseTrailers, aHeaderName}},
-			{"mask", "Of these, what is recorded without its value.", texts{&c.Headers.Mask, aHeaderName}},
 		}},
-		{"query", "The query string.", object{
-			{"mode", "Leave it out, keep it, or keep it with some values masked.", choice{&c.Query.Mode, []string{QueryDrop, QueryKeep, QueryMask}}},
-			{"mask", "Parameters whose values are masked (mode mask), in any case; token stands for token[] and token[a] too.", texts{&c.Query.Mask, anyText}},
+		{"query", "The query string: left out, or kept as redact has it.", choice{&c.Query, []string{QueryDrop, QueryKeep}}},
+		{"bodies", "Request and response bodies. They are chosen as they begin, copied as they pass, and recorded if the exchange is.", object{
+			{"request", "Request bodies.", body(&c.Bodies.Request)},
+			{"response", "Response bodies.", body(&c.Bodies.Response)},
+			{"rules", "What holds for some exchanges. The first that matches decides instead of bodies.request and bodies.response.", objects{100, func() (object, func()) {
+				rule := &BodyRule{Request: defaultBody(), Response: defaultBody()}
+				return bodyRule(rule), func() { c.Bodies.Rules = append(c.Bodies.Rules, *rule) }
+			}}},
+			{"grpc", "Record gRPC and gRPC-Web messages, as JSON by field number; they are left out otherwise.", boolean{&c.Bodies.GRPC}},
+			{"max_held", "Most bytes of bodies that one worker holds; further bodies are left out.", size{&c.Bodies.MaxHeld, 64 << 10, 256 << 20}},
+			{"max_ratio", "Most times its own size that a compressed body may inflate to; what goes beyond is left out.", integer{&c.Bodies.MaxRatio, 1, 10_000}},
+		}},
+		{"redact", "What is hidden in records.", object{
+			{"key", "The secret key of the hashes.", text{&c.Redact.Key, aHashKey}},
+			{"rules", "What is hidden by its name. Each names one place.", objects{200, func() (object, func()) {
+				rule := &RedactRule{Mode: Mask, Last: 4}
+				return redactRule(rule), func() { c.Redact.Rules = append(c.Redact.Rules, *rule) }
+			}}},
+			{"detect", "What is hidden wherever it stands: any of " + list(Detectors) + ".", texts{&c.Redact.Detect, oneOf(Detectors)}},
 		}},
 		{"routes", "http.route: Envoy's route name, else the first template that matches, else \"unmatched\".", object{
 			{"templates", "Path templates: {name} is one segment, {name...} at the end is all the rest.", texts{&c.Routes.Templates, aTemplate}},
@@ -66,6 +82,38 @@ func spec(c *Config) object {
 			{"labels", "Labels: any of " + list(metrics.ExchangeLabels) + ".", texts{&c.Metrics.Labels, oneOf(metrics.ExchangeLabels)}},
 			{"max_series", "Most label sets since Envoy started; further ones become one, with every label \"other\".", integer{&c.Metrics.MaxSeries, 1, 1_000_000}},
 		}},
+	}
+}
+
+func body(b *Body) object {
+	return object{
+		{"rate", "Share of bodies, by the same hash as sampling.rate: at an equal rate every ordinary record has its body.", number{&b.Rate, 0, 1}},
+		{"max_bytes", "Most bytes of a body; the rest is cut off.", size{&b.MaxBytes, 1, 1 << 20}},
+		{"content_types", "Content types that are recorded; * stands for anything.", texts{&b.ContentTypes, aContentType}},
+	}
+}
+
+func bodyRule(b *BodyRule) object {
+	return object{
+		{"match", "Which exchanges: all that is given must hold.", object{
+			{"routes", "Names of routes.", texts{&b.Routes, anyText}},
+			{"methods", "Methods.", texts{&b.Methods, aMethod}},
+			{"headers", "Request headers with their values; * is any value.", dictionary{&b.Headers, aHeaderName, oneLine}},
+		}},
+		{"request", "Their request bodies.", body(&b.Request)},
+		{"response", "Their response bodies.", body(&b.Response)},
+	}
+}
+
+func redactRule(r *RedactRule) object {
+	return object{
+		{"body", "A field of JSON, form and gRPC bodies: keys with dots between; # is any item of a list, * any run within a key, ** any depth.", text{&r.Body, aBodyPath}},
+		{"header", "A header or trailer.", text{&r.Header, aHeaderName}},
+		{"cookie", "A cookie: other than here, every cookie is masked.", text{&r.Cookie, anyText}},
+		{"query", "A query parameter, in any case; token stands for token[] and token[a] too.", text{&r.Query, anyText}},
+		{"path", "A path template: what its variables match.", text{&r.Path, aTemplate}},
+		{"mode", "What becomes of the value: it is masked, removed with its name, hashed with redact.key, masked but for its last characters, or, a cookie's, kept.", choice{&r.Mode, []string{Mask, Remove, Hash, Last, Keep}}},
+		{"last", "How many characters mode last leaves; a value less than twice as long is masked.", integer{&r.Last, 1, 64}},
 	}
 }
 
@@ -96,12 +144,37 @@ func across(c *Config, r *reader) {
 			seen[underscored(a.Name)] = a.Name
 		}
 	}
+	acrossRedact(c, r)
 	if !r.sound("sink.labels", "resource") {
 		return
 	}
 	for i, label := range c.Sink.Labels {
 		if !c.allowedLabel(label) {
 			r.report("sink.labels["+strconv.Itoa(i)+"]", "must be a key of resource or one of "+list(LokiLabels), quote(label))
+		}
+	}
+}
+
+// acrossRedact checks each rule as a whole.
+func acrossRedact(c *Config, r *reader) {
+	if !r.sound("redact.rules") {
+		return
+	}
+	for i, rule := range c.Redact.Rules {
+		places := 0
+		for _, place := range []string{rule.Body, rule.Header, rule.Cookie, rule.Query, rule.Path} {
+			if place != "" {
+				places++
+			}
+		}
+		path := at("redact.rules", i)
+		switch {
+		case places != 1:
+			r.report(path, "must name one place: body, header, cookie, query or path", strconv.Itoa(places))
+		case rule.Mode == Keep && rule.Cookie == "":
+			r.report(path+".mode", "must not be keep but for a cookie: other values are recorded without a rule", "")
+		case rule.Mode == Hash && c.Redact.Key == "" && r.sound("redact.key"):
+			r.report(path+".mode", "must have redact.key to hash with", "")
 		}
 	}
 }
@@ -114,6 +187,14 @@ func (c *Config) allowedLabel(label string) bool {
 	}
 	return slices.Contains(LokiLabels, label)
 }
+
+// The default paths. Elasticsearch is asked to answer with no more than what
+// became of each record.
+const (
+	LokiPath          = "/loki/api/v1/push"
+	OTLPPath          = "/v1/logs"
+	ElasticsearchPath = "/logs-routelens-default/_bulk?filter_path=errors,items.*.status,items.*.error.type"
+)
 
 // framing are the headers that say where a message goes and ends.
 var framing = []string{"connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -134,6 +215,6 @@ func complete(c *Config) {
 		c.Sink.Authority = c.Sink.Cluster
 	}
 	if c.Sink.Path == "" {
-		c.Sink.Path = map[string]string{NDJSON: "/", Loki: "/loki/api/v1/push"}[c.Sink.Type]
+		c.Sink.Path = map[string]string{NDJSON: "/", Loki: LokiPath, OTLP: OTLPPath, Elasticsearch: ElasticsearchPath}[c.Sink.Type]
 	}
 }

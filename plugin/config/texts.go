@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/routelens/routelens/plugin/record"
 )
@@ -43,6 +44,57 @@ var (
 
 	aTemplate = textRule{`a path template such as "/users/{id}" or "/files/{path...}"`, `^(/([^{}/\u0000-\u0020\u007f]*|\{[A-Za-z0-9_]+\}))+$|^(/([^{}/\u0000-\u0020\u007f]*|\{[A-Za-z0-9_]+\}))*/\{[A-Za-z0-9_]+\.\.\.\}$`, isTemplate}
 )
+
+// Bounds of redaction's body paths.
+const maxBodyPath = 32 // segments
+
+var (
+	// A path as gjson and sjson write it, with ** for any depth.
+	aBodyPath = textRule{`a path such as "user.email", "cards.#.pan" or "**.password", with \\ before a dot or a star that is part of a key`, `^([^\u0000-\u001f\u007f.\\]|\\[^\u0000-\u001f\u007f])+(\.([^\u0000-\u001f\u007f.\\]|\\[^\u0000-\u001f\u007f])+){0,31}$`, func(s string) bool {
+		segments, ok := SplitBodyPath(s)
+		return ok && len(segments) <= maxBodyPath
+	}}
+
+	aContentType = textRule{`a content type in lower case, such as "application/json" or "text/*"`, `^[a-z0-9!#$&^_.+*-]+/[a-z0-9!#$&^_.+*-]+$`, func(s string) bool {
+		kind, sub, _ := strings.Cut(s, "/")
+		return isContentToken(kind) && isContentToken(sub)
+	}}
+
+	aMethod = textRule{`a method such as "POST"`, `^[A-Za-z-]+$`, func(s string) bool {
+		return s != "" && strings.IndexFunc(s, func(r rune) bool {
+			return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == '-')
+		}) < 0
+	}}
+
+	aHashKey = textRule{"a text of at least 16 characters", `^[\s\S]{16,}$`, func(s string) bool { return utf8.RuneCountInString(s) >= 16 }}
+)
+
+func isContentToken(s string) bool {
+	return s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("!#$&^_.+*-", r))
+	}) < 0
+}
+
+// SplitBodyPath parts a path at the dots that have no \ before them. The segments
+// still have theirs.
+func SplitBodyPath(s string) (segments []string, ok bool) {
+	begin := 0
+	for i := 0; i <= len(s); i++ {
+		switch {
+		case i == len(s) || s[i] == '.':
+			if i == begin {
+				return nil, false
+			}
+			segments = append(segments, s[begin:i])
+			begin = i + 1
+		case s[i] == '\\':
+			if i++; i == len(s) {
+				return nil, false
+			}
+		}
+	}
+	return segments, !hasControl(s)
+}
 
 func oneOf(words []string) textRule {
 	return textRule{"one of " + list(words), "^(" + strings.Join(words, "|") + ")$", func(s string) bool { return slices.Contains(words, s) }}

@@ -52,6 +52,7 @@ const (
 // The metrics of the pipeline.
 const (
 	Decisions        = "routelens_sampling_decisions_total"
+	BodiesOmitted    = "routelens_bodies_omitted_total"
 	Emitted          = "routelens_records_emitted_total"
 	Delivered        = "routelens_records_delivered_total"
 	Dropped          = "routelens_records_dropped_total"
@@ -72,6 +73,8 @@ const (
 	BufferFull       Reason = iota // the backlog was full
 	TooLarge                       // larger than a whole batch may be
 	Rejected                       // the sink refused it for good
+	OutOfOrder                     // the sink refused it for good: it has taken later ones of its stream
+	TooOld                         // the sink refused it for good: for its age
 	RetriesExhausted               // the sink failed for longer than sink.retry.max_elapsed
 	QueueError                     // the proxy did not take it onto the queue, or broke it
 	SinkRemoved                    // its sink's configuration went before it was sent
@@ -79,7 +82,7 @@ const (
 	reasons
 )
 
-var reasonNames = [reasons]string{"buffer_full", "too_large", "rejected", "retries_exhausted", "queue_error", "sink_removed", "collector_lost"}
+var reasonNames = [reasons]string{"buffer_full", "too_large", "rejected", "out_of_order", "too_old", "retries_exhausted", "queue_error", "sink_removed", "collector_lost"}
 
 func (r Reason) String() string { return reasonNames[r] }
 
@@ -94,6 +97,7 @@ func All() []Metric {
 		{RequestSize, Histogram, ExchangeLabels, "Size of the request body, in bytes."},
 		{ResponseSize, Histogram, ExchangeLabels, "Size of the response body, in bytes."},
 		{Decisions, Counter, []string{LabelDecision}, "Sampling decisions: rate, trace, error and slow were kept; skip and limit were not."},
+		{BodiesOmitted, Counter, []string{LabelReason}, "Bodies that were chosen but are not in their records, by reason."},
 		{Emitted, Counter, nil, "Records put on the queue: each ends delivered, dropped or unconfirmed."},
 		{Delivered, Counter, nil, "Records that the sink accepted."},
 		{Dropped, Counter, []string{LabelReason}, "Records given up, by reason."},

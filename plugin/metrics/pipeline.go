@@ -7,14 +7,16 @@ type Pipeline struct {
 	counters  map[string]uint32
 	dropped   [reasons]uint32
 	decisions []uint32
+	omitted   []uint32
 	pending   []uint64 // decisions not yet flushed
 	duration  uint32
 	bytes     uint32
 	records   uint32
 }
 
-// NewPipeline defines the stats. The decisions are the sampler's list.
-func NewPipeline(stats Stats, decisions []string) *Pipeline {
+// NewPipeline defines the stats. The decisions are the sampler's list, the
+// omissions the record's.
+func NewPipeline(stats Stats, decisions, omissions []string) *Pipeline {
 	p := &Pipeline{
 		stats:    stats,
 		counters: map[string]uint32{},
@@ -28,6 +30,9 @@ func NewPipeline(stats Stats, decisions []string) *Pipeline {
 	}
 	for r := range reasons {
 		p.dropped[r] = stats.Define(Counter, Label(LabelReason, r.String())+Dropped)
+	}
+	for _, o := range omissions {
+		p.omitted = append(p.omitted, stats.Define(Counter, Label(LabelReason, o)+BodiesOmitted))
 	}
 	for _, d := range decisions {
 		p.decisions = append(p.decisions, stats.Define(Counter, Label(LabelDecision, d)+Decisions))
@@ -61,6 +66,9 @@ func (p *Pipeline) Dropped(why Reason, n int) {
 		p.stats.Increment(p.dropped[why], uint64(n))
 	}
 }
+
+// BodyOmitted counts a body that was left out, for the n-th of the omissions.
+func (p *Pipeline) BodyOmitted(n int) { p.stats.Increment(p.omitted[n], 1) }
 
 // Waiting sets what the collector holds.
 func (p *Pipeline) Waiting(bytes, records int) {

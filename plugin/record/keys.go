@@ -12,6 +12,8 @@ var Keys = []string{
 	"rpc.system", "rpc.grpc.status_code",
 	"envoy.request_id", "envoy.original_path", "envoy.cluster", "envoy.virtual_host", "envoy.response_flags", "envoy.response_code_details", "envoy.termination_details",
 	"envoy.upstream_address", "envoy.upstream_attempts", "envoy.upstream_transport_failure", "envoy.time_to_first_byte",
+	"http.request.body.json", "http.request.body.content", "http.request.body.encoding", "http.request.body.truncated", "http.request.body.omitted",
+	"http.response.body.json", "http.response.body.content", "http.response.body.encoding", "http.response.body.truncated", "http.response.body.omitted",
 	"sampling.reason", "sampling.weight",
 	"http.request.header.", "http.response.header.", "http.request.trailer.", "http.response.trailer.",
 }

@@ -42,6 +42,8 @@ type Record struct {
 	RequestTrailers []Field
 	RespTrailers    []Field
 
+	RequestContent, ResponseContent Content
+
 	Sampled string  // why the record was kept
 	Weight  float64 // how many exchanges it stands for
 }
