@@ -93,7 +93,7 @@ fuzz: go ## run every fuzz target for FUZZTIME (30s) each
 	@FUZZTIME=$(FUZZTIME) .ci/fuzz
 
 .PHONY: bench
-bench: $(artifacts) $(empties) envoy-bin ## measure Envoy's CPU, latency and memory with and without the plugin; BENCHFLAGS='-rounds 3'
+bench: $(artifacts) $(empties) envoy-bin ## measure Envoy's CPU, latency and memory with and without the plugin; BENCHFLAGS='-rounds 3', or -streams for large bodies and streams
 	@cd envoy && go build -o ../build/bench ./bench && exec ../build/bench -plugin $(call colon_separated,$(addprefix ../,$(artifacts))) \
 		-empty $(call colon_separated,$(addprefix ../,$(empties))) -envoy ../.cache/bin/envoy $(BENCHFLAGS)
 

@@ -38,6 +38,8 @@ Flags:
   -connections N     how many connections the load comes by (default 16)
   -rate N            requests a second for latency, instead of half of the slowest
   -only REGEXP       only the variants whose name matches, such as 'none|TinyGo'
+  -streams           measure something else: 100 MiB up and down, and the time to the first event, gRPC answer
+                     and WebSocket message, with every body recorded
   -o FILE            also write every figure of every round, as JSON
 `
 
@@ -47,6 +49,7 @@ type options struct {
 	slice                   time.Duration
 	rate                    float64
 	only                    *regexp.Regexp
+	streams                 bool
 	out                     string
 }
 
@@ -87,6 +90,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.connections, "connections", 16, "")
 	flags.Float64Var(&o.rate, "rate", 0, "")
 	flags.StringVar(&only, "only", "", "")
+	flags.BoolVar(&o.streams, "streams", false, "")
 	flags.StringVar(&o.out, "o", "", "")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -111,6 +115,9 @@ func parse(args []string) (options, error) {
 
 // bench runs from the first process to the table.
 func bench(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
+	if o.streams {
+		return benchStreams(ctx, o, stdout, stderr)
+	}
 	variants, err := chooseVariants(o)
 	if err != nil {
 		return err
