@@ -34,8 +34,8 @@ type Capturer struct {
 	records bool // there is a sink
 	routes  *Routes
 	headers config.Headers
-	fields  *redact.Headers
-	query   *redact.Query
+	redact  *redact.Redactor
+	query   bool          // it is recorded
 	record  record.Record // reused: one stream ends at a time
 }
 
@@ -49,8 +49,8 @@ func New(host Source, c *config.Config, budget Budget) *Capturer {
 		grpc:    c.Sink.Enabled() || labelled(c, "grpc_response_status"),
 		routes:  NewRoutes(c.Routes, budget),
 		headers: c.Headers,
-		fields:  redact.NewHeaders(c.Headers.Mask),
-		query:   redact.NewQuery(c.Query),
+		redact:  redact.New(&c.Redact),
+		query:   c.Query == config.QueryKeep,
 	}
 	first, later := split(c)
 	k.facts, k.details = newSet(host, first), newSet(host, later)
@@ -111,15 +111,19 @@ func (k *Capturer) Complete(r *record.Record, p *Passed) {
 	}
 	request := k.host.RequestHeaders()
 	readRequest(r, request)
-	r.Query = k.query.Apply(r.Query)
+	if k.query {
+		r.Query = k.redact.Query(r.Query)
+	} else {
+		r.Query = ""
+	}
 	r.RequestTrailers = p.Trailers
 	h := &k.headers
-	r.RequestHeaders = k.fields.Select(r.RequestHeaders, h.Request, request)
+	r.RequestHeaders = k.redact.Select(r.RequestHeaders, h.Request, request)
 	if len(h.Response) > 0 {
-		r.ResponseHeaders = k.fields.Select(r.ResponseHeaders, h.Response, k.host.ResponseHeaders())
+		r.ResponseHeaders = k.redact.Select(r.ResponseHeaders, h.Response, k.host.ResponseHeaders())
 	}
 	if len(h.ResponseTrailers) > 0 && p.ResponseTrailers {
-		r.RespTrailers = k.fields.Select(r.RespTrailers, h.ResponseTrailers, k.host.ResponseTrailers())
+		r.RespTrailers = k.redact.Select(r.RespTrailers, h.ResponseTrailers, k.host.ResponseTrailers())
 	}
 }
 
@@ -128,7 +132,7 @@ func (k *Capturer) Trailers() []record.Field {
 	if len(k.headers.RequestTrailers) == 0 {
 		return nil
 	}
-	return k.fields.Select(nil, k.headers.RequestTrailers, k.host.RequestTrailers())
+	return k.redact.Select(nil, k.headers.RequestTrailers, k.host.RequestTrailers())
 }
 
 // The gRPC status is a trailer, or, of a response without messages, a header

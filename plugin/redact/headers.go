@@ -1,17 +1,15 @@
-// Package redact keeps out of records what must not be there: header values
-// that nobody listed, credentials, and the query string.
 package redact
 
 import (
+	"slices"
 	"strings"
 
+	"github.com/routelens/routelens/plugin/config"
 	"github.com/routelens/routelens/plugin/record"
 )
 
-// Masked stands where a value was.
-const Masked = "[masked]"
-
-// credentials are masked even when they are listed.
+// credentials are masked even when they are listed, unless a rule says what else
+// becomes of them.
 var credentials = []string{
 	"authorization", "proxy-authorization", "cookie", "set-cookie",
 	"x-api-key", "x-auth-token", "x-access-token", "x-csrf-token", "x-xsrf-token", "x-forwarded-client-cert",
@@ -19,43 +17,33 @@ var credentials = []string{
 	"x-amz-security-token", "x-amzn-oidc-accesstoken", "x-amzn-oidc-data", "cf-access-jwt-assertion", "x-goog-iap-jwt-assertion", "x-vault-token",
 }
 
-// Headers selects header fields and masks values.
-type Headers struct{ mask map[string]bool }
-
-// NewHeaders masks the credentials and the given names.
-func NewHeaders(mask []string) *Headers {
-	h := &Headers{mask: map[string]bool{}}
-	for _, names := range [][]string{credentials, mask} {
-		for _, name := range names {
-			h.mask[name] = true
-		}
-	}
-	return h
-}
-
 // MaxValue caps a header value, in bytes. Envoy's own limit is 60 KiB for all.
 const MaxValue = 4 << 10
 
 // Select appends to dst the fields of all that are listed, each with all its
 // values, in the order of the list.
-func (h *Headers) Select(dst []record.Field, listed []string, all [][2]string) []record.Field {
+func (r *Redactor) Select(dst []record.Field, listed []string, all [][2]string) []record.Field {
 	for _, name := range listed {
-		dst = h.field(dst, name, all)
+		dst = r.headerField(dst, name, all)
 	}
 	return dst
 }
 
-func (h *Headers) field(dst []record.Field, name string, all [][2]string) []record.Field {
+func (r *Redactor) headerField(dst []record.Field, name string, all [][2]string) []record.Field {
 	begin := len(dst)
 	for i := range all {
 		if !strings.EqualFold(all[i][0], name) {
+			continue
+		}
+		value, kept := r.header(name, all[i][1])
+		if !kept {
 			continue
 		}
 		if len(dst) == begin {
 			dst = grow(dst)
 			dst[begin].Name, dst[begin].Values = name, dst[begin].Values[:0]
 		}
-		dst[begin].Values = append(dst[begin].Values, h.value(name, all[i][1]))
+		dst[begin].Values = append(dst[begin].Values, value)
 	}
 	return dst
 }
@@ -68,12 +56,46 @@ func grow(dst []record.Field) []record.Field {
 	return append(dst, record.Field{})
 }
 
-func (h *Headers) value(name, value string) string {
+// header gives what may be recorded of a value. It is cut only at the end, so
+// that no half of what a detector knows is left.
+func (r *Redactor) header(name, value string) (hidden string, kept bool) {
+	t, named := r.headers[name]
 	switch {
-	case h.mask[name]:
+	case named && t.mode == config.Remove:
+		return "", false
+	case named && t.mode == config.Mask:
+		return Masked, true
+	case named:
+		value = string(r.replace(nil, t, value))
+	case name == "cookie" && len(r.cookies) > 0:
+		value, kept = r.cookie(value)
+	case name == "set-cookie" && len(r.cookies) > 0:
+		value, kept = r.setCookie(value)
+	case slices.Contains(credentials, name):
+		return Masked, true
+	default:
+		value, kept = r.value(value), true
+	}
+	if len(value) > MaxValue {
+		value = value[:MaxValue]
+	}
+	return value, kept || named
+}
+
+// value hides what the detectors find in a value, which may be JSON or
+// percent-encoded.
+func (r *Redactor) value(value string) string {
+	if !r.Detects() {
+		return value
+	}
+	switch hidden, f := r.within([]byte(value), nil, 0); f {
+	case something:
+		value = string(hidden)
+	case unclear, tooDeep:
 		return Masked
-	case len(value) > MaxValue:
-		return value[:MaxValue]
+	}
+	if strings.IndexByte(value, '%') >= 0 {
+		value, _ = r.detectEscaped(value, false)
 	}
 	return value
 }

@@ -1,54 +1,72 @@
 package redact
 
-import (
-	"net/url"
-	"strings"
+import "strings"
 
-	"github.com/routelens/routelens/plugin/config"
-)
-
-// Query drops, keeps or masks the query string.
-type Query struct {
-	mode string
-	mask map[string]bool
-}
-
-// NewQuery prepares a Query.
-func NewQuery(c config.Query) *Query {
-	q := &Query{mode: c.Mode, mask: map[string]bool{}}
-	for _, name := range c.Mask {
-		q.mask[strings.ToLower(name)] = true
-	}
-	return q
-}
-
-// Apply returns what may be recorded of a query string.
-func (q *Query) Apply(query string) string {
-	switch {
-	case query == "" || q.mode == config.QueryDrop:
-		return ""
-	case q.mode == config.QueryKeep:
+// Query gives a query string with the values hidden that the rules name. Names
+// compare as a server may read them: decoded, in any case, without space around
+// them, and token[] or token[a] as parts of token. A value whose name cannot be
+// read with certainty is hidden.
+func (r *Redactor) Query(query string) string {
+	if query == "" || len(r.query) == 0 && !r.Detects() {
 		return query
 	}
-	parameters := strings.Split(query, "&")
-	for i, parameter := range parameters {
-		// Some servers take a semicolon for a separator: what hides behind one
-		// cannot be told, and is masked with the rest.
-		name, _, _ := strings.Cut(parameter, "=")
-		if strings.Contains(parameter, ";") || q.masked(name) {
-			name, _, _ = strings.Cut(name, ";")
-			parameters[i] = name + "=" + Masked
+	dst := make([]byte, 0, len(query)+len(Masked))
+	written := false
+	for more := true; more; {
+		var parameter string
+		parameter, query, more = strings.Cut(query, "&")
+		begin := len(dst)
+		if written {
+			dst = append(dst, '&')
 		}
+		kept := false
+		if dst, kept = r.parameter(dst, parameter); !kept {
+			dst = dst[:begin]
+		}
+		written = written || kept
 	}
-	return strings.Join(parameters, "&")
+	return view(dst)
 }
 
-// masked compares names as a server may read them: decoded, some in any case,
-// without space around it, and token[] or token[a] as parts of token. One that
-// cannot be decoded is masked, as nobody can say what a server makes of it.
-func (q *Query) masked(name string) bool {
-	decoded, err := url.QueryUnescape(name)
-	decoded = strings.ToLower(strings.TrimSpace(decoded))
-	whole, _, _ := strings.Cut(decoded, "[")
-	return err != nil || q.mask[decoded] || q.mask[strings.TrimSpace(whole)]
+// parameter appends a parameter, unless a rule removes it.
+func (r *Redactor) parameter(dst []byte, parameter string) (out []byte, kept bool) {
+	name, value, valued := strings.Cut(parameter, "=")
+	t, named := r.parameterRule(name)
+	// Some servers take a semicolon for a separator: what hides behind one
+	// cannot be told, and is masked with the rest.
+	if strings.Contains(parameter, ";") && len(r.query) > 0 {
+		t, named = masking, true
+		name, _, _ = strings.Cut(name, ";")
+	}
+	if !named {
+		dst = r.appendName(dst, name)
+		if valued {
+			hidden, _ := r.detectEscaped(value, true)
+			dst = append(append(dst, '='), hidden...)
+		}
+		return dst, true
+	}
+	if t.mode == remove {
+		return dst, false
+	}
+	text, _ := appendUnescaped(nil, value, true)
+	return r.replaceEscaped(append(r.appendName(dst, name), '='), t, view(text)), true
+}
+
+// parameterRule finds the rule for a parameter.
+func (r *Redactor) parameterRule(name string) (t treatment, named bool) {
+	if len(r.query) == 0 {
+		return t, false
+	}
+	decoded, sound := appendUnescaped(nil, name, true)
+	if !sound || strings.IndexByte(view(decoded), 0) >= 0 {
+		return masking, true
+	}
+	folded := fold(view(decoded))
+	if t, named = r.query[folded]; named {
+		return t, true
+	}
+	whole, _, _ := strings.Cut(folded, "[")
+	t, named = r.query[strings.TrimSpace(whole)]
+	return t, named
 }

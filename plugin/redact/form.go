@@ -1,0 +1,163 @@
+package redact
+
+import "strings"
+
+// Form appends a form body (application/x-www-form-urlencoded) with the values
+// hidden of the fields that the body rules name: user[email] and user.email are
+// the path user.email. Of a cut form the last field is left out, as nobody knows
+// where it would have ended.
+func (r *Redactor) Form(dst, body []byte, cut bool) ([]byte, Verdict) {
+	if !r.Names() && !r.Detects() {
+		return append(dst, body...), Redacted
+	}
+	if begins(body) >= 0 { // sent by a client that did not say it is JSON
+		dst, verdict := r.JSON(dst, body, Options{Cut: cut})
+		if verdict == Invalid {
+			verdict = NotRedactable
+		}
+		return dst, verdict
+	}
+	form := view(body)
+	if cut {
+		form = form[:strings.LastIndexByte(form, '&')+1]
+		form = strings.TrimSuffix(form, "&")
+	}
+	written := false
+	for more := form != ""; more; {
+		var field string
+		field, form, more = strings.Cut(form, "&")
+		begin := len(dst)
+		if written {
+			dst = append(dst, '&')
+		}
+		kept, verdict := false, Redacted
+		if dst, kept, verdict = r.field(dst, field); verdict != Redacted {
+			return dst, verdict
+		}
+		if !kept {
+			dst = dst[:begin]
+			continue
+		}
+		written = true
+	}
+	r.letGo()
+	return dst, Redacted
+}
+
+// field appends a field of a form, unless a rule removes it.
+func (r *Redactor) field(dst []byte, field string) (out []byte, kept bool, verdict Verdict) {
+	name, value, valued := strings.Cut(field, "=")
+	decoded, sound := appendUnescaped(nil, name, true)
+	text, _ := appendUnescaped(nil, value, true)
+	if begins(decoded) >= 0 { // a document without a name
+		return append(dst, Masked...), true, Redacted
+	}
+	set, rule := r.formPlace(decoded)
+	if !sound || strings.Contains(field, ";") { // which some servers take for &
+		rule = doubtful
+	}
+	if rule == doubtful && !r.Names() {
+		rule = none
+	}
+	if rule != none {
+		t := masking
+		if rule >= 0 {
+			t = r.treats[rule]
+		}
+		if t.mode == remove {
+			return dst, false, Redacted
+		}
+		name, _, _ = strings.Cut(name, ";")
+		dst = append(r.appendName(dst, name), '=')
+		return r.replaceEscaped(dst, t, view(text)), true, Redacted
+	}
+	dst = r.appendName(dst, name)
+	if !valued {
+		return dst, true, Redacted
+	}
+	dst = append(dst, '=')
+	hidden, f := r.within(text, set, 0)
+	switch f {
+	case tooDeep, unclear:
+		return append(dst, Masked...), true, Redacted
+	case something:
+		return appendEscaped(dst, view(hidden), true), true, Redacted
+	}
+	hiddenAgain, _ := r.detectEscaped(value, true)
+	return append(dst, hiddenAgain...), true, Redacted
+}
+
+// replaceEscaped appends what stands for a value, percent-encoded.
+func (r *Redactor) replaceEscaped(dst []byte, t treatment, value string) []byte {
+	r.found = r.replace(r.found[:0], t, value)
+	return appendEscaped(dst, view(r.found), true)
+}
+
+// appendName appends a name, in which a detector may find something too.
+func (r *Redactor) appendName(dst []byte, name string) []byte {
+	name, _ = r.detectEscaped(name, true)
+	return append(dst, name...)
+}
+
+// formPlace finds where a field's name leads, and the rule that hides its value.
+func (r *Redactor) formPlace(name []byte) (set []int32, rule int32) {
+	if !r.Names() {
+		return nil, none
+	}
+	keys, ok := formKeys(strings.TrimSpace(view(name)))
+	if !ok || strings.IndexByte(view(name), 0) >= 0 {
+		return nil, doubtful
+	}
+	rule = none
+	set = r.paths.start(nil)
+	for i, key := range keys {
+		from := r.paths.single(set, 0)
+		rule = min(rule, r.paths.ends(from))
+		r.folded = appendFolded(r.folded[:0], key)
+		set = r.paths.step(nil, from, view(r.folded))
+		if key == "" || i > 0 && digitsEnd(key, 0) == len(key) { // an item of a list
+			set = r.paths.join(set, from)
+		}
+	}
+	set = r.paths.single(set, 0)
+	rule = min(rule, r.paths.ends(set))
+	// The name as one key, which has dots and brackets in it.
+	r.folded = appendFolded(r.folded[:0], strings.TrimSpace(view(name)))
+	all := r.paths.step(nil, r.paths.start(nil), view(r.folded))
+	rule = min(rule, r.paths.ends(r.paths.single(all, 0)))
+	return set, rule
+}
+
+// formKeys parts a name such as user[email], items[0].name or tags[]. Servers
+// read odd brackets in odd ways: such a name is not ok.
+func formKeys(name string) (keys []string, ok bool) {
+	begin := 0
+	for i := 0; i < len(name); i++ {
+		switch name[i] {
+		case '.', '[':
+			if i > begin || i > 0 && name[i-1] != ']' || i == 0 {
+				keys = append(keys, name[begin:i])
+			}
+			begin = i + 1
+			if name[i] == '.' {
+				continue
+			}
+			size := strings.IndexAny(name[begin:], "[]")
+			if size < 0 || name[begin+size] == '[' {
+				return nil, false
+			}
+			keys = append(keys, strings.Trim(name[begin:begin+size], `'" `))
+			i = begin + size
+			begin = i + 1
+			if begin < len(name) && name[begin] != '.' && name[begin] != '[' {
+				return nil, false
+			}
+		case ']':
+			return nil, false
+		}
+	}
+	if begin < len(name) || len(keys) == 0 {
+		keys = append(keys, name[begin:])
+	}
+	return keys, true
+}

@@ -1,0 +1,76 @@
+package redact
+
+import "strings"
+
+// appendUnescaped appends a percent-decoded text; where plus is set, + is a
+// space, as in forms. What is no escape is left as it is, and not sound.
+func appendUnescaped(dst []byte, s string, plus bool) (text []byte, sound bool) {
+	sound = true
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c == '+' && plus:
+			c = ' '
+		case c == '%' && i+2 < len(s) && hexDigit(s[i+1]) >= 0 && hexDigit(s[i+2]) >= 0:
+			c = byte(hexDigit(s[i+1])<<4 | hexDigit(s[i+2]))
+			i += 2
+		case c == '%':
+			sound = false
+		}
+		dst = append(dst, c)
+	}
+	return dst, sound
+}
+
+// appendEscaped appends a text so that it stands for itself in a query or a
+// path. The brackets of what stands for a value can be read.
+func appendEscaped(dst []byte, text string, plus bool) []byte {
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case c == ' ' && plus:
+			dst = append(dst, '+')
+		case c > ' ' && c < 0x7f && strings.IndexByte(`%&+;=#?/"<>\^{|}`+"`", c) < 0:
+			dst = append(dst, c)
+		default:
+			dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
+		}
+	}
+	return dst
+}
+
+const upperHex = "0123456789ABCDEF"
+
+// maxEscaped is how many times over a text may be percent-encoded to be looked
+// into.
+const maxEscaped = 3
+
+// detectEscaped looks for what the detectors know in a percent-encoded text, as
+// it is decoded once or more. Where something is found, all of it is given
+// encoded once.
+func (r *Redactor) detectEscaped(s string, plus bool) (hidden string, found bool) {
+	if !r.Detects() || s == "" {
+		return s, false
+	}
+	text, spaces := s, plus
+	for range maxEscaped {
+		decoded, _ := appendUnescaped(nil, text, spaces)
+		stable := len(decoded) == len(text)
+		switch words, f := r.within(decoded, nil, 0); f {
+		case nothing:
+			text = view(decoded)
+		case something:
+			text, found = string(words), true
+		default:
+			text, found, stable = Masked, true, true
+		}
+		if stable {
+			break
+		}
+		spaces = false
+	}
+	if !found {
+		return s, false
+	}
+	return string(appendEscaped(nil, text, plus)), true
+}
