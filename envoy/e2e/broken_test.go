@@ -20,9 +20,9 @@ var broken = []struct {
 	{"no object", `[]`, []string{"configuration: must be an object; found a list"}},
 	{"an unknown key", `{"snik": {}}`, []string{"snik: is not a key here; known: "}},
 	{"an unknown key further down", `{"sink": {"cluster": "logs", "batch": {"max": 1}}}`, []string{"sink.batch.max: is not a key here; known: max_bytes, max_records, max_delay"}},
-	{"a key twice", `{"query": {}, "query": {}}`, []string{"query: must be given once"}},
+	{"a key twice", `{"query": "keep", "query": "drop"}`, []string{`query: must be given once; found "drop"`}},
 	{"a sink without a cluster", `{"sink": {"type": "ndjson"}}`, []string{"sink.cluster: must be given"}},
-	{"an unknown sink", `{"sink": {"cluster": "logs", "type": "kafka"}}`, []string{`sink.type: must be one of ndjson, loki; found "kafka"`}},
+	{"an unknown sink", `{"sink": {"cluster": "logs", "type": "kafka"}}`, []string{`sink.type: must be one of ndjson, loki, otlp, elasticsearch; found "kafka"`}},
 	{"a relative path", `{"sink": {"cluster": "logs", "path": "insert"}}`, []string{`sink.path: must be a path that begins with "/"`, `found "insert"`}},
 	{"a time-out without a unit", `{"sink": {"cluster": "logs", "timeout": 5}}`, []string{"sink.timeout: must be a duration from ", "; found 5"}},
 	{"a size without a unit", `{"sink": {"cluster": "logs", "buffer": {"max_bytes": "8"}}}`, []string{"sink.buffer.max_bytes: must be a size from 1KiB to 1GiB", `; found "8"`}},
@@ -35,10 +35,10 @@ var broken = []struct {
 	{"a header name in capitals", `{"headers": {"request": ["User-Agent"]}}`, []string{`headers.request[0]: must be a header name in lower case; found "User-Agent"`}},
 	{"a template that is none", `{"routes": {"templates": ["/users/{}"]}}`, []string{"routes.templates[0]: must be a path template such as", `found "/users/{}"`}},
 	{"an unknown label", `{"metrics": {"labels": ["path"]}}`, []string{"metrics.labels[0]: must be one of route, method, response_code", `found "path"`}},
-	{"several faults at once", `{"sampling": {"rate": -1, "errors": "all"}, "query": {"mode": "hide"}, "resource": []}`, []string{
+	{"several faults at once", `{"sampling": {"rate": -1, "errors": "all"}, "query": "mask", "resource": []}`, []string{
 		"sampling.rate: must be a number from 0 to 1; found -1",
 		`sampling.errors: must be a number from 0 to 1; found "all"`,
-		`query.mode: must be one of drop, keep, mask; found "hide"`,
+		`query: must be one of drop, keep; found "mask"`,
 		"resource: must be an object; found a list",
 	}},
 }

@@ -115,7 +115,7 @@ func TestRecordsSayWhatHappened(t *testing.T) {
 			plugin: settings{
 				"headers.request":  []string{"authorization", "x-session", "x-tag", "user-agent"},
 				"headers.response": []string{"x-tag"},
-				"headers.mask":     []string{"x-session"},
+				"redact.rules":     []map[string]string{{"header": "x-session"}},
 				"routes.templates": []string{"/nameless/{n}"},
 			},
 			envoy: func(o *config.Options) { u.place(t, o) },
@@ -268,15 +268,15 @@ func notUTF8(t *testing.T, s *stand, u *upstream, id string) {
 	assert.Equal(t, "\xff", response.Header.Get("X-Tag"))
 }
 
-func TestQueriesAreDroppedKeptOrMasked(t *testing.T) {
+func TestQueriesAreDroppedOrKeptAsRedactHasThem(t *testing.T) {
 	const path = "/catalog?page=2&token=secret&t%6fken=secret&flag"
 	modes := []struct {
 		plugin settings
 		want   string
 	}{
 		{settings{}, "-"},
-		{settings{"query.mode": "keep"}, "page=2&token=secret&t%6fken=secret&flag"},
-		{settings{"query.mode": "mask", "query.mask": []string{"token"}}, "page=2&token=[masked]&t%6fken=[masked]&flag"},
+		{settings{"query": "keep"}, "page=2&token=secret&t%6fken=secret&flag"},
+		{settings{"query": "keep", "redact.rules": []map[string]string{{"query": "token"}}}, "page=2&token=[masked]&t%6fken=[masked]&flag"},
 	}
 	eachArtifact(t, func(t *testing.T, wasm string) {
 		t.Parallel()

@@ -186,7 +186,6 @@ func Default() Config {
 		Sink: Sink{
 			Type:        NDJSON,
 			Timeout:     5 * time.Second,
-			Labels:      []string{"service.name", "severity"},
 			Compression: NoCompression,
 			MaxInFlight: 4,
 			Batch:       Batch{MaxBytes: 256 << 10, MaxRecords: 2000, MaxDelay: time.Second},

@@ -24,14 +24,24 @@ func TestNothingAtAllIsTheDefaults(t *testing.T) {
 func TestEveryKeyIsRead(t *testing.T) {
 	got, err := Parse([]byte(`{
 		"sink": {"type": "loki", "cluster": "logs", "authority": "logs:3100", "path": "/push?a=b", "headers": {"authorization": "Bearer x", "x-scope": ""},
-			"timeout": "1m", "labels": ["team", "http.route"], "max_in_flight": 64,
+			"timeout": "1m", "labels": ["team", "http.route"], "compression": "gzip", "max_in_flight": 64,
 			"batch": {"max_bytes": "1KiB", "max_records": 1e3, "max_delay": "1.5s"},
 			"retry": {"initial": "1m", "max": "1h", "max_elapsed": "0"},
 			"buffer": {"max_bytes": "1GiB"}},
 		"resource": {"team": "a", "service.name": "\u00e9\"\n"},
 		"sampling": {"rate": 1.0, "follow_trace": false, "errors": 0, "slow": {"over": "1ms", "rate": 0.25}, "max_per_second": 0},
-		"headers": {"request": ["user-agent"], "response": ["a", "b"], "request_trailers": ["c"], "response_trailers": ["grpc-message"], "mask": ["x-session"]},
-		"query": {"mode": "mask", "mask": ["token", "a b"]},
+		"headers": {"request": ["user-agent"], "response": ["a", "b"], "request_trailers": ["c"], "response_trailers": ["grpc-message"]},
+		"query": "keep",
+		"bodies": {"request": {"rate": 0.5, "max_bytes": "512B", "content_types": ["text/*"]}, "response": {"rate": 1, "max_bytes": "1B", "content_types": []},
+			"rules": [
+				{"match": {"routes": ["shop", "a b"], "methods": ["POST", "M-SEARCH"], "headers": {"x-debug": "*", "x-a": ""}}, "response": {"rate": 0.1, "max_bytes": "512B"}},
+				{"request": {"rate": 1, "max_bytes": "2B", "content_types": ["a/b"]}}
+			],
+			"grpc": true, "max_held": "1MiB", "max_ratio": 7},
+		"redact": {"key": "0123456789abcdef", "detect": ["card", "private_key"], "rules": [
+			{"body": "user.email"}, {"header": "x-session", "mode": "remove"}, {"cookie": "theme", "mode": "keep"}, {"query": "a b", "mode": "hash"},
+			{"path": "/users/{id}", "mode": "last", "last": 2}
+		]},
 		"routes": {"templates": ["/users/{id}", "/", "/files/{path...}"], "max": 1},
 		"metrics": {"labels": [], "max_series": 1000000}
 	}`))
@@ -41,7 +51,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 	assert.Equal(t, Config{
 		Sink: Sink{
 			Type: Loki, Cluster: "logs", Authority: "logs:3100", Path: "/push?a=b", Headers: []Attribute{{"authorization", "Bearer x"}, {"x-scope", ""}},
-			Timeout: time.Minute, Labels: []string{"team", "http.route"}, MaxInFlight: 64,
+			Timeout: time.Minute, Labels: []string{"team", "http.route"}, Compression: Gzip, MaxInFlight: 64,
 			Batch:  Batch{MaxBytes: 1 << 10, MaxRecords: 1000, MaxDelay: 1500 * time.Millisecond},
 			Retry:  Retry{Initial: time.Minute, Max: time.Hour},
 			Buffer: Buffer{MaxBytes: 1 << 30},
@@ -49,8 +59,22 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Resource: []Attribute{{"team", "a"}, {"service.name", "é\"\n"}},
 		Sampling: Sampling{Rate: 1, Slow: Slow{Over: time.Millisecond, Rate: 0.25}},
 		Headers: Headers{Request: []string{"user-agent"}, Response: []string{"a", "b"}, RequestTrailers: []string{"c"},
-			ResponseTrailers: []string{"grpc-message"}, Mask: []string{"x-session"}},
-		Query:   Query{Mode: QueryMask, Mask: []string{"token", "a b"}},
+			ResponseTrailers: []string{"grpc-message"}},
+		Query: QueryKeep,
+		Bodies: Bodies{
+			Request:  Body{Rate: 0.5, MaxBytes: 512, ContentTypes: []string{"text/*"}},
+			Response: Body{Rate: 1, MaxBytes: 1, ContentTypes: []string{}},
+			Rules: []BodyRule{
+				{Routes: []string{"shop", "a b"}, Methods: []string{"POST", "M-SEARCH"}, Headers: []Attribute{{"x-debug", "*"}, {"x-a", ""}},
+					Request: defaultBody(), Response: Body{Rate: 0.1, MaxBytes: 512, ContentTypes: defaultBody().ContentTypes}},
+				{Request: Body{Rate: 1, MaxBytes: 2, ContentTypes: []string{"a/b"}}, Response: defaultBody()},
+			},
+			GRPC: true, MaxHeld: 1 << 20, MaxRatio: 7,
+		},
+		Redact: Redact{Key: "0123456789abcdef", Detect: []string{DetectCard, DetectPrivateKey}, Rules: []RedactRule{
+			{Body: "user.email", Mode: Mask, Last: 4}, {Header: "x-session", Mode: Remove, Last: 4}, {Cookie: "theme", Mode: Keep, Last: 4},
+			{Query: "a b", Mode: Hash, Last: 4}, {Path: "/users/{id}", Mode: Last, Last: 2},
+		}},
 		Routes:  Routes{Templates: []string{"/users/{id}", "/", "/files/{path...}"}, Max: 1},
 		Metrics: Metrics{Labels: []string{}, MaxSeries: 1_000_000},
 	}, got)
@@ -61,9 +85,48 @@ func TestDefaultsHangOnOtherKeys(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "logs", ndjson.Sink.Authority)
 	assert.Equal(t, "/", ndjson.Sink.Path)
-	loki, err := Parse([]byte(`{"sink":{"cluster":"logs","type":"loki"}}`))
+	assert.Empty(t, ndjson.Sink.Labels)
+	for kind, path := range map[string]string{
+		Loki: "/loki/api/v1/push", OTLP: "/v1/logs", Elasticsearch: "/logs-routelens-default/_bulk?filter_path=errors,items.*.status,items.*.error.type",
+	} {
+		c, err := Parse([]byte(`{"sink":{"cluster":"logs","type":"` + kind + `"}}`))
+		require.NoError(t, err)
+		assert.Equal(t, path, c.Sink.Path)
+		assert.Equal(t, kind == Loki, len(c.Sink.Labels) == 2)
+	}
+	none, err := Parse([]byte(`{"sink":{"cluster":"logs","type":"loki","labels":[]}}`))
 	require.NoError(t, err)
-	assert.Equal(t, "/loki/api/v1/push", loki.Sink.Path)
+	assert.Empty(t, none.Sink.Labels, "as given")
+}
+
+func TestBodiesAreWantedWhereAnyRateIs(t *testing.T) {
+	for text, want := range map[string]bool{
+		`{}`:                                 false,
+		`{"bodies":{"rules":[{}]}}`:          false,
+		`{"bodies":{"request":{"rate":1}}}`:  true,
+		`{"bodies":{"response":{"rate":1}}}`: true,
+		`{"bodies":{"rules":[{},{"request":{"rate":0.1}}]}}`:  true,
+		`{"bodies":{"rules":[{},{"response":{"rate":0.1}}]}}`: true,
+	} {
+		c, err := Parse([]byte(text))
+		require.NoError(t, err)
+		assert.Equal(t, want, c.Bodies.Wanted(), text)
+	}
+}
+
+func TestBodyPathsPartAtTheirDots(t *testing.T) {
+	for path, want := range map[string][]string{
+		"a": {"a"}, "user.email": {"user", "email"}, "cards.#.pan": {"cards", "#", "pan"}, "**.a": {"**", "a"},
+		`a\.b.c`: {`a\.b`, "c"}, `\\.b`: {`\\`, "b"}, `\*`: {`\*`}, "é.ü": {"é", "ü"}, `\é`: {`\é`}, " ": {" "},
+	} {
+		got, ok := SplitBodyPath(path)
+		assert.True(t, ok, path)
+		assert.Equal(t, want, got, path)
+	}
+	for _, path := range []string{"", ".", "a.", ".a", "a..b", `\`, `a\`, `a.\`, "a\n", "\x7f", `\` + "\x00"} {
+		_, ok := SplitBodyPath(path)
+		assert.False(t, ok, "%q", path)
+	}
 }
 
 func TestASinksIdentity(t *testing.T) {

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,7 +19,9 @@ func FuzzParseGivesAValueInBoundsOrEveryProblem(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte("\ufeff{}"))
 	f.Add([]byte("{\"resource\":{\"\xff\":\"\\ud800\"}}"))
-	f.Add([]byte(`{"sink":{"cluster":"a","labels":["x"],"retry":{"initial":"1m","max":"1s"}},"resource":{"x":"y"}}`))
+	f.Add([]byte(`{"bodies":{"rules":[{"match":{"routes":["a"]},"request":{"rate":1}},{}]},"redact":{"rules":[{"body":"a"},{"cookie":"b","mode":"keep"}]}}`))
+	f.Add([]byte(`{"sink":{"cluster":"a","type":"elasticsearch"},"resource":{"a":"","a.b":""}}`))
+	f.Add([]byte(`{"sink":{"cluster":"a","type":"loki","labels":["x"],"retry":{"initial":"1m","max":"1s"}},"resource":{"x":"y"}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse(data)
 		if err == nil {
@@ -45,7 +48,12 @@ func requireInBounds(t *testing.T, c *Config) {
 	require.Equal(t, c.Sink.Enabled(), c.Sink.Authority != "")
 	require.LessOrEqual(t, c.Sink.Retry.Initial, c.Sink.Retry.Max)
 	require.LessOrEqual(t, c.Sink.Batch.MaxBytes, c.Sink.Buffer.MaxBytes)
-	walk("", spec(c), func(path string, f field) {
+	for _, rule := range c.Redact.Rules {
+		_, _, places := rule.place()
+		require.Equal(t, 1, places)
+		require.True(t, rule.Mode != Hash || c.Redact.Key != "", "a hash has its key")
+	}
+	inBounds := func(path string, f field) {
 		switch k := f.kind.(type) {
 		case required:
 			require.True(t, *k.to == "" || k.rule.ok(*k.to), path)
@@ -73,11 +81,18 @@ func requireInBounds(t *testing.T, c *Config) {
 			require.True(t, *k.to >= k.min && *k.to <= k.max, path)
 		case duration:
 			require.True(t, *k.to >= k.min && *k.to <= k.max, path)
-		case boolean, object:
+		case boolean, object, objects:
 		default:
 			t.Fatalf("%s: %T has no bounds", path, k)
 		}
-	})
+	}
+	walk("", spec(c), inBounds)
+	for i := range c.Bodies.Rules {
+		walk("", bodyRule(&c.Bodies.Rules[i]), inBounds)
+	}
+	for i := range c.Redact.Rules {
+		walk("", redactRule(&c.Redact.Rules[i]), inBounds)
+	}
 }
 
 func FuzzACredentialIsNeverShown(f *testing.F) {
@@ -96,10 +111,17 @@ func FuzzACredentialIsNeverShown(f *testing.F) {
 			`{"sink":{"headers":{}},"sink":{"headers":` + headers + `}}`,
 			`{"sink":[{"headers":` + headers + `}]}`,
 			`[{"sink":{"headers":` + headers + `}}]`,
+			`{"redact":{"key":` + headers + `}}`,
+			`{"redact":{"key":` + headers + `,"key":` + headers + `}}`,
+			`{"redact":` + headers + `}`,
+			`{"redact":{"rules":[]},"redact":{"key":` + headers + `}}`,
+			`{"redact":[{"key":` + headers + `}]}`,
+			`{"bodies":{"rules":[{"match":{"headers":{"x":` + headers + `}}}]}}`,
+			`{"bodies":{"rules":[{"match":{"headers":` + headers + `}}]}}`,
 		} {
 			if _, err := Parse([]byte(document)); err != nil {
 				for _, p := range err.(Problems) {
-					if strings.HasPrefix(p.Path, "sink.headers") || p.Path == "sink" || p.Path == "configuration" {
+					if strings.HasPrefix(p.Path, "sink.headers") || strings.Contains(p.Path, ".match.headers") || slices.Contains([]string{"sink", "redact", "redact.key", "configuration"}, p.Path) {
 						require.NotContains(t, p.Found, credential, document)
 					}
 				}

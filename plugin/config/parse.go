@@ -91,11 +91,12 @@ func (r *reader) report(path, rule, found string) {
 
 // refuse reports a value that breaks its rule. Values below a sink's headers
 // are credentials, and never shown; an object or a list may hold them, and so
-// may the query of its path. The key of the hashes is a secret as well.
+// may the query of its path. The key of the hashes is a secret as well, and the
+// headers that a rule matches on may be.
 func (r *reader) refuse(path, rule string, v gjson.Result) {
 	found := shorten(v.Raw)
 	switch {
-	case strings.HasPrefix(path, "sink.headers"), path == "redact.key":
+	case strings.HasPrefix(path, "sink.headers"), path == "redact", path == "redact.key", strings.Contains(path, ".match.headers"):
 		found = ""
 	case v.IsObject():
 		found = "an object"

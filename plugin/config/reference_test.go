@@ -16,7 +16,7 @@ The configuration is one JSON object. Every key has a default but the sink's clu
 alone. Unknown keys, keys given twice and values out of bounds are errors: all of them are reported at once, and the proxy
 keeps serving with the configuration it had. [schema.json](../plugin/config/schema.json) is its JSON Schema, for editors.
 
-A size is a whole number with ` + "`B`, `KiB`, `MiB` or `GiB`" + `; a duration is like ` + "`1s`, `1m30s` or `500ms`" + `.
+A size is a whole number with ` + "`B`, `KiB`, `MiB` or `GiB`" + `; a duration is like ` + "`1s`, `1m30s` or `500ms`" + `. ` + "`[]`" + ` stands for any item of a list.
 
 | key | type | default | what |
 |---|---|---|---|
@@ -34,6 +34,8 @@ func describe(k kind) (kind, initial string) {
 	switch k := k.(type) {
 	case object:
 		return "object", ""
+	case objects:
+		return "list of at most " + fmt.Sprint(k.max) + " objects", code()
 	case required:
 		return strings.TrimPrefix(k.rule.words, "a "), "must be given"
 	case text:

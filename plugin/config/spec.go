@@ -2,8 +2,6 @@ package config
 
 import (
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/routelens/routelens/plugin/metrics"
@@ -20,8 +18,8 @@ func spec(c *Config) object {
 			{"path", "The path of the requests, with its query. Default: / for ndjson, " + LokiPath + " for loki, " + OTLPPath + " for otlp, " + ElasticsearchPath + " for elasticsearch.", text{&c.Sink.Path, aPath}},
 			{"headers", "Further request headers, such as a credential; content-type instead of the sink's own.", dictionary{&c.Sink.Headers, aHeaderName, oneLine}},
 			{"timeout", "How long to wait for an answer.", duration{&c.Sink.Timeout, 10 * time.Millisecond, 5 * time.Minute}},
-			{"labels", "Stream labels (loki): keys of resource, or one of " + list(LokiLabels) + ". Few values each: every combination is a stream.", texts{&c.Sink.Labels, anyText}},
-			{"compression", "How request bodies are compressed, where the sink takes that.", choice{&c.Sink.Compression, []string{NoCompression, Gzip}}},
+			{"labels", "Stream labels, for loki alone: keys of resource, or any of " + list(LokiLabels) + ". Few values each: every combination is a stream. Default: " + list(defaultLabels) + ".", texts{&c.Sink.Labels, anyText}},
+			{"compression", "How requests to the sink are compressed.", choice{&c.Sink.Compression, []string{NoCompression, Gzip}}},
 			{"max_in_flight", "Requests under way at once.", integer{&c.Sink.MaxInFlight, 1, 64}},
 			{"batch", "When waiting records make a request: whichever comes first.", object{
 				{"max_bytes", "Largest request body.", size{&c.Sink.Batch.MaxBytes, 1 << 10, 16 << 20}},
@@ -58,17 +56,17 @@ func spec(c *Config) object {
 		{"bodies", "Request and response bodies. They are chosen as they begin, copied as they pass, and recorded if the exchange is.", object{
 			{"request", "Request bodies.", body(&c.Bodies.Request)},
 			{"response", "Response bodies.", body(&c.Bodies.Response)},
-			{"rules", "What holds for some exchanges. The first that matches decides instead of bodies.request and bodies.response.", objects{100, func() (object, func()) {
+			{"rules", "What holds for some exchanges. The first that matches decides, instead of bodies.request and bodies.response; a direction that it leaves out is not recorded.", objects{100, func() (object, func()) {
 				rule := &BodyRule{Request: defaultBody(), Response: defaultBody()}
 				return bodyRule(rule), func() { c.Bodies.Rules = append(c.Bodies.Rules, *rule) }
 			}}},
-			{"grpc", "Record gRPC and gRPC-Web messages, as JSON by field number; they are left out otherwise.", boolean{&c.Bodies.GRPC}},
-			{"max_held", "Most bytes of bodies that one worker holds; further bodies are left out.", size{&c.Bodies.MaxHeld, 64 << 10, 256 << 20}},
-			{"max_ratio", "Most times its own size that a compressed body may inflate to; what goes beyond is left out.", integer{&c.Bodies.MaxRatio, 1, 10_000}},
+			{"grpc", "Record gRPC and gRPC-Web messages too, as JSON by field number, whatever content_types say.", boolean{&c.Bodies.GRPC}},
+			{"max_held", "Most bytes of bodies that one worker holds at once; further bodies are left out.", size{&c.Bodies.MaxHeld, 64 << 10, 256 << 20}},
+			{"max_ratio", "Most times its own size that a compressed body may inflate to; one beyond it is left out.", integer{&c.Bodies.MaxRatio, 1, 10_000}},
 		}},
 		{"redact", "What is hidden in records.", object{
-			{"key", "The secret key of the hashes.", text{&c.Redact.Key, aHashKey}},
-			{"rules", "What is hidden by its name. Each names one place.", objects{200, func() (object, func()) {
+			{"key", "The secret key of mode hash: equal values have equal hashes under one key.", text{&c.Redact.Key, aHashKey}},
+			{"rules", "What is hidden by its name. Each names one of body, header, cookie, query and path, and none what another names.", objects{200, func() (object, func()) {
 				rule := &RedactRule{Mode: Mask, Last: 4}
 				return redactRule(rule), func() { c.Redact.Rules = append(c.Redact.Rules, *rule) }
 			}}},
@@ -88,7 +86,7 @@ func spec(c *Config) object {
 func body(b *Body) object {
 	return object{
 		{"rate", "Share of bodies, by the same hash as sampling.rate: at an equal rate every ordinary record has its body.", number{&b.Rate, 0, 1}},
-		{"max_bytes", "Most bytes of a body; the rest is cut off.", size{&b.MaxBytes, 1, 1 << 20}},
+		{"max_bytes", "Most bytes of a body, before and after it is inflated; the rest is cut off. At most half of sink.batch.max_bytes.", size{&b.MaxBytes, 1, 1 << 20}},
 		{"content_types", "Content types that are recorded; * stands for anything.", texts{&b.ContentTypes, aContentType}},
 	}
 }
@@ -98,7 +96,7 @@ func bodyRule(b *BodyRule) object {
 		{"match", "Which exchanges: all that is given must hold.", object{
 			{"routes", "Names of routes.", texts{&b.Routes, anyText}},
 			{"methods", "Methods.", texts{&b.Methods, aMethod}},
-			{"headers", "Request headers with their values; * is any value.", dictionary{&b.Headers, aHeaderName, oneLine}},
+			{"headers", "Request headers with their values; the value * stands for any.", dictionary{&b.Headers, aHeaderName, oneLine}},
 		}},
 		{"request", "Their request bodies.", body(&b.Request)},
 		{"response", "Their response bodies.", body(&b.Response)},
@@ -107,85 +105,14 @@ func bodyRule(b *BodyRule) object {
 
 func redactRule(r *RedactRule) object {
 	return object{
-		{"body", "A field of JSON, form and gRPC bodies: keys with dots between; # is any item of a list, * any run within a key, ** any depth.", text{&r.Body, aBodyPath}},
+		{"body", "A field of JSON, form and gRPC bodies, in any case: keys (gRPC: field numbers) with dots between; # is any item of a list, * any run within a key, ** any depth.", text{&r.Body, aBodyPath}},
 		{"header", "A header or trailer.", text{&r.Header, aHeaderName}},
-		{"cookie", "A cookie: other than here, every cookie is masked.", text{&r.Cookie, anyText}},
+		{"cookie", "A cookie. One that no rule names is masked.", text{&r.Cookie, anyText}},
 		{"query", "A query parameter, in any case; token stands for token[] and token[a] too.", text{&r.Query, anyText}},
-		{"path", "A path template: what its variables match.", text{&r.Path, aTemplate}},
-		{"mode", "What becomes of the value: it is masked, removed with its name, hashed with redact.key, masked but for its last characters, or, a cookie's, kept.", choice{&r.Mode, []string{Mask, Remove, Hash, Last, Keep}}},
+		{"path", "A path template: what its variables match is hidden.", text{&r.Path, aTemplate}},
+		{"mode", "What becomes of the value: it is masked, removed with its name, hashed, or masked but for its last characters; a cookie can be kept.", choice{&r.Mode, []string{Mask, Remove, Hash, Last, Keep}}},
 		{"last", "How many characters mode last leaves; a value less than twice as long is masked.", integer{&r.Last, 1, 64}},
 	}
-}
-
-// LokiLabels are the fields, besides the resource's keys, that may be stream
-// labels: those that clients cannot make up.
-var LokiLabels = []string{"service.name", "severity", "http.route", "http.request.method", "http.response.status_code", "envoy.cluster"}
-
-// across checks what no single key can tell, where each of them is sound.
-func across(c *Config, r *reader) {
-	if c.Sink.Retry.Initial > c.Sink.Retry.Max && r.sound("sink.retry.initial", "sink.retry.max") {
-		r.report("sink.retry.initial", "must be at most sink.retry.max ("+c.Sink.Retry.Max.String()+")", c.Sink.Retry.Initial.String())
-	}
-	// What is under way counts towards the buffer: beside one batch on its way the next must have room.
-	if c.Sink.Batch.MaxBytes > c.Sink.Buffer.MaxBytes/2 && r.sound("sink.batch.max_bytes", "sink.buffer.max_bytes") {
-		r.report("sink.batch.max_bytes", "must be at most half of sink.buffer.max_bytes ("+sizeText(c.Sink.Buffer.MaxBytes)+")", sizeText(c.Sink.Batch.MaxBytes))
-	}
-	for _, a := range c.Sink.Headers {
-		if slices.Contains(framing, a.Name) && r.sound("sink.headers") {
-			r.report("sink.headers."+a.Name, "must not be given: Envoy sets it", "")
-		}
-	}
-	if c.Sink.Type == Loki && r.sound("resource", "sink.type") {
-		seen := map[string]string{}
-		for _, a := range c.Resource {
-			if other, taken := seen[underscored(a.Name)]; taken {
-				r.report(join("resource", a.Name), "must differ from "+quote(other)+" in more than punctuation, which is _ in Loki", "")
-			}
-			seen[underscored(a.Name)] = a.Name
-		}
-	}
-	acrossRedact(c, r)
-	if !r.sound("sink.labels", "resource") {
-		return
-	}
-	for i, label := range c.Sink.Labels {
-		if !c.allowedLabel(label) {
-			r.report("sink.labels["+strconv.Itoa(i)+"]", "must be a key of resource or one of "+list(LokiLabels), quote(label))
-		}
-	}
-}
-
-// acrossRedact checks each rule as a whole.
-func acrossRedact(c *Config, r *reader) {
-	if !r.sound("redact.rules") {
-		return
-	}
-	for i, rule := range c.Redact.Rules {
-		places := 0
-		for _, place := range []string{rule.Body, rule.Header, rule.Cookie, rule.Query, rule.Path} {
-			if place != "" {
-				places++
-			}
-		}
-		path := at("redact.rules", i)
-		switch {
-		case places != 1:
-			r.report(path, "must name one place: body, header, cookie, query or path", strconv.Itoa(places))
-		case rule.Mode == Keep && rule.Cookie == "":
-			r.report(path+".mode", "must not be keep but for a cookie: other values are recorded without a rule", "")
-		case rule.Mode == Hash && c.Redact.Key == "" && r.sound("redact.key"):
-			r.report(path+".mode", "must have redact.key to hash with", "")
-		}
-	}
-}
-
-func (c *Config) allowedLabel(label string) bool {
-	for _, a := range c.Resource {
-		if a.Name == label {
-			return true
-		}
-	}
-	return slices.Contains(LokiLabels, label)
 }
 
 // The default paths. Elasticsearch is asked to answer with no more than what
@@ -196,18 +123,8 @@ const (
 	ElasticsearchPath = "/logs-routelens-default/_bulk?filter_path=errors,items.*.status,items.*.error.type"
 )
 
-// framing are the headers that say where a message goes and ends.
-var framing = []string{"connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
-
-// underscored is a key as Prometheus and Loki write it.
-func underscored(key string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return '_'
-	}, key)
-}
+// defaultLabels are Loki's, if none are given.
+var defaultLabels = []string{"service.name", "severity"}
 
 // complete fills in the defaults that hang on other keys.
 func complete(c *Config) {
@@ -216,5 +133,8 @@ func complete(c *Config) {
 	}
 	if c.Sink.Path == "" {
 		c.Sink.Path = map[string]string{NDJSON: "/", Loki: LokiPath, OTLP: OTLPPath, Elasticsearch: ElasticsearchPath}[c.Sink.Type]
+	}
+	if c.Sink.Type == Loki && c.Sink.Labels == nil {
+		c.Sink.Labels = slices.Clone(defaultLabels)
 	}
 }

@@ -60,10 +60,9 @@ var (
 		return isContentToken(kind) && isContentToken(sub)
 	}}
 
-	aMethod = textRule{`a method such as "POST"`, `^[A-Za-z-]+$`, func(s string) bool {
-		return s != "" && strings.IndexFunc(s, func(r rune) bool {
-			return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == '-')
-		}) < 0
+	// Methods differ by case, and none that is in use has small letters: "post" is a mistake.
+	aMethod = textRule{`a method in capitals, such as "POST"`, `^[A-Z-]+$`, func(s string) bool {
+		return s != "" && strings.IndexFunc(s, func(r rune) bool { return !(r >= 'A' && r <= 'Z' || r == '-') }) < 0
 	}}
 
 	aHashKey = textRule{"a text of at least 16 characters", `^[\s\S]{16,}$`, func(s string) bool { return utf8.RuneCountInString(s) >= 16 }}
