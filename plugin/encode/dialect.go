@@ -35,8 +35,13 @@ type Envelope struct {
 
 // New makes the dialect of a configuration's sink.
 func New(c *config.Config) Dialect {
-	if c.Sink.Type == config.Loki {
+	switch c.Sink.Type {
+	case config.Loki:
 		return newLoki(c)
+	case config.OTLP:
+		return newOTLP(c)
+	case config.Elasticsearch:
+		return newElasticsearch(c)
 	}
 	return newNDJSON(c)
 }

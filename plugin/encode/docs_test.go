@@ -2,6 +2,7 @@ package encode
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,7 +26,7 @@ var reference = []struct{ key, kind, when, help string }{
 	{"http.request.method_original", "text", "the method is `_OTHER`", "The method as it was."},
 	{"url.scheme", "text", "a request was read", "`http` or `https`."},
 	{"url.path", "text", "the request has a path: `CONNECT` has none", "As it was after the routing's changes."},
-	{"url.query", "text", "there is a query, and `query.mode` is `keep` or `mask`", "Without its `?`."},
+	{"url.query", "text", "there is a query, and `query` is `keep`", "Without its `?`; what `redact` names is hidden."},
 	{"server.address", "text", "the request names a host: HTTP/1.0 need not", "The host that was asked for, without its port."},
 	{"server.port", "integer", "the host has a port", ""},
 	{"http.route", "text", always, "Envoy's route name, else the template that matches, else `unmatched`; `other` beyond `routes.max`."},
@@ -52,12 +53,35 @@ var reference = []struct{ key, kind, when, help string }{
 	{"envoy.upstream_attempts", "integer", "an upstream was tried", "1: no retry."},
 	{"envoy.upstream_transport_failure", "text", "the connection to the upstream failed", ""},
 	{"envoy.time_to_first_byte", "seconds", "the upstream answered", "From the request sent upstream to the first byte back."},
+	{"http.request.body.json", "JSON", "the body was chosen, and is JSON that is whole", "The object or list itself; multipart and gRPC bodies are lists of their parts and messages. What `redact` names is hidden in it."},
+	{"http.request.body.content", "text", "the body was chosen, and is anything else", "A text, UTF-8, or bytes in base64. JSON that was cut is closed again."},
+	{"http.request.body.encoding", "text", "there is `http.request.body.content`", "`text` or `base64`."},
+	{"http.request.body.truncated", "true", "the body was longer than `max_bytes`", ""},
+	{"http.request.body.omitted", "text", "the body was chosen, and is left out", "Why: see below."},
+	{"http.response.body.json", "JSON", "likewise", "Likewise."},
+	{"http.response.body.content", "text", "likewise", "Likewise."},
+	{"http.response.body.encoding", "text", "likewise", "Likewise."},
+	{"http.response.body.truncated", "true", "likewise", ""},
+	{"http.response.body.omitted", "text", "likewise", "Likewise."},
 	{"sampling.reason", "text", always, "Why the record was kept: `rate`, `trace`, `error` or `slow`."},
 	{"sampling.weight", "number", always, "How many exchanges the record stands for: the sum estimates their number. 0: another record stands for it already."},
-	{"http.request.header.<name>", "list", "listed in `headers.request`, and there", "All values, in their order; credentials and what `headers.mask` lists are `[masked]`."},
+	{"http.request.header.<name>", "list", "listed in `headers.request`, and there", "All values, in their order; credentials are `[masked]`, and what `redact` names is hidden."},
 	{"http.response.header.<name>", "list", "listed in `headers.response`, and there", "Likewise."},
 	{"http.request.trailer.<name>", "list", "listed in `headers.request_trailers`, and there", "Likewise."},
 	{"http.response.trailer.<name>", "list", "listed in `headers.response_trailers`, and there", "Likewise."},
+}
+
+// omissions is the table of why bodies are left out.
+var omissions = []struct{ name, help string }{
+	{"content_type", "Its `content-type` is none of `content_types`, or it has none."},
+	{"stream", "It is an event stream, a connection that was upgraded, or a tunnel."},
+	{"grpc", "It is gRPC, and `bodies.grpc` is off."},
+	{"encoding", "Its `content-encoding` cannot be read: `br` and `zstd`, for example."},
+	{"ratio", "It inflates to more than `bodies.max_ratio` times its size."},
+	{"charset", "Its character set cannot be read."},
+	{"malformed", "It is not what its headers say: JSON in which nothing can be redacted, for example."},
+	{"not_redactable", "What `redact` names cannot be told apart in it."},
+	{"no_room", "The worker held `bodies.max_held` bytes, or the record would have been too large."},
 }
 
 func TestTheReferenceOfRecordsIsUpToDate(t *testing.T) {
@@ -74,6 +98,15 @@ record as well, under its own keys.
 		b.WriteString(strings.TrimRight(fmt.Sprintf("| `%s` | %s | %s | %s", f.key, f.kind, f.when, f.help), " ") + " |\n")
 	}
 	b.WriteString(`
+Why a body is left out, which is also a label of ` + "`routelens_bodies_omitted_total`" + `:
+
+| | |
+|---|---|
+`)
+	for _, o := range omissions {
+		b.WriteString("| `" + o.name + "` | " + o.help + " |\n")
+	}
+	b.WriteString(`
 An exchange is an error, for ` + "`severity` and `sampling.errors`" + ` alike, where OpenTelemetry counts one against the server. A response that never
 began, or was cut off after its headers, is one too, unless Envoy's flags tell that the client went (` + "`DC`, `DR`" + `) or broke the
 protocol (` + "`DPE`" + `). What is cut off without any flag is none; an upgrade (101) or a tunnel (2xx to ` + "`CONNECT`" + `) is whole once it stands.
@@ -82,11 +115,21 @@ Bytes that are not UTF-8 become U+FFFD. A header value is cut at 4 KiB. A record
 is dropped, and counted as ` + "`too_large`" + `.
 
 In the dialect ` + "`ndjson`" + ` a record is one flat JSON object on a line; integers, seconds and numbers are JSON numbers, lists are
-arrays of texts.
+arrays of texts, JSON is embedded.
 
 In the dialect ` + "`loki`" + ` the fields in ` + "`sink.labels`" + ` are stream labels (` + "`-`" + ` where a record has none), the line is the
-message, the timestamp is the time, and all the rest is structured metadata: values are texts, a list's are joined by ` + "`, `" + `, and
-whatever may not stand in a label's name is turned to ` + "`_`" + ` (` + "`http_route`" + `).
+message, the timestamp is the time, and all the rest is structured metadata: values are texts (of JSON, too), a list's are
+joined by ` + "`, `" + `, and whatever may not stand in a label's name is turned to ` + "`_`" + ` (` + "`http_route`" + `).
+
+In the dialect ` + "`otlp`" + ` the message is the log record's body, time, severity, trace and span have its own fields, ` + "`resource`" + ` is the
+resource, and all the rest are attributes under the keys above: integers, seconds (doubles) and lists as such, JSON as maps and
+lists down to its 24th level. What is nested deeper, and numbers that neither 64-bit integers nor doubles hold, are texts.
+
+In the dialect ` + "`elasticsearch`" + ` a record is a flat JSON object that is created by the bulk API, in a data stream or an index. ` + "`time`" + ` is
+` + "`@timestamp`" + `, ` + "`trace_id` is `trace.id` and `span_id` is `span.id`" + `, as in ECS. Seconds and numbers always have a fraction, so that a
+new index takes them for what they are. JSON is embedded if it is an object, a list is a text in ` + "`http.….body.content`" + `; give
+` + "`http.request.body.json` and `http.response.body.json`" + ` the type ` + "`flattened`" + ` (OpenSearch: ` + "`flat_object`" + `), or every new key becomes a field of the
+index. Dots in the names of header fields are ` + "`_`" + `.
 `)
 	goldentest.Equal(t, "../../docs/records.md", b.String())
 }
@@ -97,11 +140,21 @@ type kinds struct {
 	types map[string]string
 }
 
-func (k *kinds) put(key, kind string)         { k.keys, k.types[key] = append(k.keys, key), kind }
+func (k *kinds) put(key, kind string) {
+	if k.types[key] == "" {
+		k.keys = append(k.keys, key)
+	}
+	k.types[key] = kind
+}
 func (k *kinds) text(key, _ string)           { k.put(key, "text") }
 func (k *kinds) integer(key string, _ int64)  { k.put(key, "integer") }
 func (k *kinds) seconds(key string, _ int64)  { k.put(key, "seconds") }
 func (k *kinds) number(key string, _ float64) { k.put(key, "number") }
+func (k *kinds) truth(key string)             { k.put(key, "true") }
+func (k *kinds) json(key, _ string) bool {
+	k.put(key, "JSON")
+	return true
+}
 func (k *kinds) list(prefix string, _ record.Field) {
 	k.put(prefix+"<name>", "list")
 }
@@ -112,15 +165,39 @@ func TestTheReferenceOfRecordsNamesEveryFieldAndNoOther(t *testing.T) {
 		got.put(key, "text")
 	}
 	r := full()
-	fields(got, &r, nil)
+	for _, c := range []record.Content{{Form: record.JSON}, {Form: record.Text, Truncated: true}, {Omitted: record.Malformed}} {
+		r.RequestContent, r.ResponseContent = c, c
+		fields(got, &r, nil)
+	}
 	var keys, reserved []string
 	for _, f := range reference {
 		keys = append(keys, f.key)
 		reserved = append(reserved, strings.TrimSuffix(f.key, "<name>"))
 		assert.Equal(t, f.kind, got.types[f.key], f.key)
 	}
-	assert.Equal(t, keys, got.keys)
+	assert.ElementsMatch(t, keys, got.keys)
 	assert.Equal(t, record.Keys, reserved, "what no attribute of a resource may be called")
+}
+
+func TestFieldsStandInTheOrderOfTheReference(t *testing.T) {
+	for _, x := range exchanges() {
+		got := &kinds{types: map[string]string{}}
+		fields(got, &x.record, nil)
+		at := -1
+		for _, key := range got.keys {
+			now := slices.Index(record.Keys, strings.TrimSuffix(key, "<name>"))
+			assert.Greater(t, now, at, "%s: %s", x.name, key)
+			at = now
+		}
+	}
+}
+
+func TestTheReferenceOfRecordsTellsWhyABodyIsLeftOut(t *testing.T) {
+	var names []string
+	for _, o := range omissions {
+		names = append(names, o.name)
+	}
+	assert.Equal(t, record.Omissions(), names)
 }
 
 func TestTheReferenceOfRecordsTellsWhatIsAlwaysThere(t *testing.T) {

@@ -12,18 +12,32 @@ type writer interface {
 	integer(key string, n int64)
 	seconds(key string, ns int64)
 	number(key string, f float64)
+	truth(key string)
 	list(prefix string, f record.Field)
+	// json takes an object or a list, as JSON on one line, or tells that the
+	// dialect has no place for it but as a text.
+	json(key, doc string) (taken bool)
 }
 
 // fields gives every field of a record but its time, severity and message to w:
 // the one list of what a record holds. Names are OpenTelemetry's where it has
 // one; Envoy's own facts stand under "envoy.".
 func fields(w writer, r *record.Record, scratch []byte) {
+	trace(w, r)
+	facts(w, r, scratch)
+}
+
+func trace(w writer, r *record.Record) {
 	if t := r.Trace; t.Present {
 		w.text("trace_id", t.TraceID)
 		w.text("span_id", t.SpanID)
 		w.text("trace_flags", string([]byte{hexDigits[t.Flags>>4], hexDigits[t.Flags&15]}))
 	}
+}
+
+// facts are all fields but the trace, for which some dialects have places of
+// their own.
+func facts(w writer, r *record.Record, scratch []byte) {
 	if record.KnownMethod(r.Method) {
 		w.text("http.request.method", r.Method)
 	} else if r.Method != "" {
@@ -62,6 +76,8 @@ func fields(w writer, r *record.Record, scratch []byte) {
 	if r.FirstByte >= 0 {
 		w.seconds("envoy.time_to_first_byte", r.FirstByte)
 	}
+	content(w, &requestContent, &r.RequestContent)
+	content(w, &responseContent, &r.ResponseContent)
 	w.text("sampling.reason", r.Sampled)
 	w.number("sampling.weight", r.Weight)
 	lists(w, "http.request.header.", r.RequestHeaders)
@@ -69,6 +85,37 @@ func fields(w writer, r *record.Record, scratch []byte) {
 	lists(w, "http.request.trailer.", r.RequestTrailers)
 	lists(w, "http.response.trailer.", r.RespTrailers)
 }
+
+// contentKeys are the keys of one body's content.
+type contentKeys struct{ json, content, encoding, truncated, omitted string }
+
+var (
+	requestContent = contentKeys{"http.request.body.json", "http.request.body.content", "http.request.body.encoding",
+		"http.request.body.truncated", "http.request.body.omitted"}
+	responseContent = contentKeys{"http.response.body.json", "http.response.body.content", "http.response.body.encoding",
+		"http.response.body.truncated", "http.response.body.omitted"}
+)
+
+func content(w writer, keys *contentKeys, c *record.Content) {
+	switch {
+	case c.Omitted != record.NotOmitted:
+		w.text(keys.omitted, c.Omitted.String())
+		return
+	case c.Form == record.NoContent:
+		return
+	case c.Form == record.JSON && w.json(keys.json, c.Text):
+	default:
+		w.text(keys.content, c.Text)
+		w.text(keys.encoding, encodings[c.Form])
+	}
+	if c.Truncated {
+		w.truth(keys.truncated)
+	}
+}
+
+// encodings say what a body's text is. JSON stands as a text where a dialect has
+// no other place for it.
+var encodings = [...]string{record.Text: "text", record.Base64: "base64", record.JSON: "text"}
 
 func some(w writer, key, value string) {
 	if value != "" {

@@ -2,6 +2,7 @@ package encode
 
 import (
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -50,6 +51,19 @@ func appendEscaped(dst []byte, s string) []byte {
 		clean = i
 	}
 	return append(dst, s[clean:]...)
+}
+
+// appendLine appends JSON without the line feeds that may stand between its
+// tokens: one would end the record. Within strings there is none.
+func appendLine(dst []byte, doc string) []byte {
+	for {
+		i := strings.IndexAny(doc, "\r\n")
+		if i < 0 {
+			return append(dst, doc...)
+		}
+		dst = append(dst, doc[:i]...)
+		doc = doc[i+1:]
+	}
 }
 
 // appendSeconds appends ns as decimal seconds, exactly.

@@ -144,6 +144,13 @@ func (m *metadata) number(key string, f float64) {
 	m.dst = append(appendNumber(append(appendUnderscored(m.dst, "", key), '"'), f), '"')
 }
 
+func (m *metadata) truth(key string) { m.text(key, "true") }
+
+func (m *metadata) json(key, doc string) bool {
+	m.text(key, doc)
+	return true
+}
+
 func (m *metadata) list(prefix string, f record.Field) {
 	dst := append(appendUnderscored(m.dst, prefix, f.Name), '"')
 	for i, value := range f.Values {

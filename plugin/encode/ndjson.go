@@ -55,6 +55,13 @@ func (o *object) number(key string, f float64) {
 	o.dst = appendNumber(appendKey(o.dst, key), f)
 }
 
+func (o *object) truth(key string) { o.dst = append(appendKey(o.dst, key), "true"...) }
+
+func (o *object) json(key, doc string) bool {
+	o.dst = appendLine(appendKey(o.dst, key), doc)
+	return true
+}
+
 func (o *object) list(prefix string, f record.Field) {
 	dst := append(o.dst, `,"`...)
 	dst = appendEscaped(append(dst, prefix...), f.Name)

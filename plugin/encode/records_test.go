@@ -1,6 +1,7 @@
 package encode
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/routelens/routelens/plugin/record"
@@ -35,8 +36,29 @@ func full() record.Record {
 		ResponseHeaders: []record.Field{{Name: "content-type", Values: []string{"application/json"}}},
 		RequestTrailers: []record.Field{{Name: "x-checksum", Values: []string{"abc"}}},
 		RespTrailers:    []record.Field{{Name: "grpc-message", Values: []string{"down"}}},
+		RequestContent:  record.Content{Form: record.JSON, Text: `{"user":{"email":"[masked]"},"lines":[1,"b",null]}`},
+		ResponseContent: record.Content{Form: record.Text, Text: `{"cut":"he"}`, Truncated: true},
 		Sampled:         "error", Weight: 2.5,
 	}
+}
+
+// bodies are contents by their stories.
+var bodies = []struct {
+	name    string
+	content record.Content
+}{
+	{"an object", record.Content{Form: record.JSON, Text: `{"a":1,"b":{"c":[true,false,null,-1.5e3,"d\n\u00e9\"",{}]},"":[]}`}},
+	{"a list", record.Content{Form: record.JSON, Text: `[{"a":"b"},[],"c",-0]`}},
+	{"JSON that is cut", record.Content{Form: record.Text, Text: `{"a":["b"]}`, Truncated: true}},
+	{"a form", record.Content{Form: record.Text, Text: "user=a&password=[masked]"}},
+	{"a text of several lines", record.Content{Form: record.Text, Text: "line one\nline \"two\"\r\n\x00\xff"}},
+	{"an empty text", record.Content{Form: record.Text, Text: ""}},
+	{"bytes", record.Content{Form: record.Base64, Text: "iVBORw0KGgo="}},
+	{"bytes that are cut", record.Content{Form: record.Base64, Text: "iVBORw0K", Truncated: true}},
+	{"JSON that is laid out on several lines", record.Content{Form: record.JSON, Text: "{\r\n\t\"a\" : [\n1 ,\n2 ]\n}"}},
+	{"numbers beyond 64 bits", record.Content{Form: record.JSON, Text: `{"max":9223372036854775807,"min":-9223372036854775808,"more":9223372036854775808,"much":1e400,"small":1e-400,"half":0.5}`}},
+	{"halves of surrogate pairs", record.Content{Form: record.JSON, Text: `{"\ud83d\ude00":"\ud83d","a\udc00b":"\ud83d\ud83d\ude00\\ud800","c":"\ud83dx"}`}},
+	{"JSON in depth", record.Content{Form: record.JSON, Text: strings.Repeat(`{"a":[`, 14) + `"]\"}"` + strings.Repeat("]}", 14)}},
 }
 
 // exchange is a record by its story.
@@ -52,7 +74,7 @@ func made(name string, edit func(r *record.Record)) exchange {
 }
 
 func exchanges() []exchange {
-	return []exchange{
+	all := []exchange{
 		{"every field", full()},
 		made("HTTP/1.1", func(r *record.Record) {
 			r.Method, r.Scheme, r.Host, r.Path, r.Protocol, r.Status = "GET", "http", "shop.example", "/", "HTTP/1.1", 200
@@ -106,7 +128,31 @@ func exchanges() []exchange {
 		made("addresses that are not addresses", func(r *record.Record) {
 			r.Method, r.Path, r.Status, r.Host, r.Client = "GET", "/", 200, "host:port", "/run/envoy.sock"
 		}),
+		made("header names with dots", func(r *record.Record) {
+			r.Method, r.Path, r.Status = "GET", "/", 200
+			r.RequestHeaders = []record.Field{{Name: "x", Values: []string{"a"}}, {Name: "x.y.", Values: []string{"b"}}}
+		}),
+		made("a trace with an id of 64 bits", func(r *record.Record) {
+			r.Method, r.Path, r.Status = "GET", "/", 200
+			r.Trace = record.Trace{TraceID: "8448eb211c80319c", SpanID: "b7ad6b7169203331", Flags: 0, Present: true}
+		}),
 	}
+	for _, b := range bodies {
+		all = append(all, made("a body: "+b.name, func(r *record.Record) {
+			r.Method, r.Path, r.Status, r.ResponseContent = "GET", "/", 200, b.content
+		}))
+	}
+	for _, o := range record.Omissions() {
+		all = append(all, made("a body left out: "+o, func(r *record.Record) {
+			r.Method, r.Path, r.Status = "POST", "/", 200
+			r.RequestContent.Omitted = omission(o)
+		}))
+	}
+	return all
+}
+
+func omission(name string) record.Omission {
+	return record.Omission(slices.Index(record.Omissions(), name) + 1)
 }
 
 // huge is too long for a golden file.

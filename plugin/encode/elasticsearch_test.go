@@ -1,0 +1,90 @@
+package encode
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/routelens/routelens/plugin/config"
+	"github.com/routelens/routelens/plugin/record"
+)
+
+func TestEachDocumentOfElasticsearchReadsBackAsItsRecord(t *testing.T) {
+	d := New(parse(t, `{"sink":{"type":"elasticsearch","cluster":"logs"},"resource":{"service.name":"shop"}}`))
+	for _, x := range append(exchanges(), exchange{"huge values", huge()}) {
+		t.Run(x.name, func(t *testing.T) {
+			require.Empty(t, d.AppendKey(nil, &x.record))
+			got := document1(t, d, &x.record)
+			want := values{"service.name": "shop", "@timestamp": "2026-02-03T04:05:06.000000789Z", "severity": x.record.Severity()}
+			want.text("message", string(appendMessage(nil, &x.record)))
+			fields(want, &x.record, nil)
+			for own, ecs := range map[string]string{"trace_id": "trace.id", "span_id": "span.id", "http.request.header.x.y.": "http.request.header.x_y_"} {
+				if value, ok := want[own]; ok {
+					delete(want, own)
+					want[ecs] = value
+				}
+			}
+			for _, keys := range []*contentKeys{&requestContent, &responseContent} {
+				if list, ok := want[keys.json].([]any); ok {
+					delete(want, keys.json)
+					want[keys.encoding] = "text"
+					text, err := read([]byte(got[keys.content].(string)))
+					require.NoError(t, err)
+					require.Equal(t, list, text)
+					want[keys.content] = got[keys.content]
+				}
+			}
+			requireValues(t, want, got)
+		})
+	}
+}
+
+// document1 appends one record, of two lines, and reads the second.
+func document1(t testing.TB, d Dialect, r *record.Record) map[string]any {
+	lines := bytes.Split(d.Append([]byte("before"), r), []byte("\n"))
+	require.Len(t, lines, 3)
+	require.Equal(t, `before{"create":{}}`, string(lines[0]))
+	require.Empty(t, lines[2], "the last line is ended, too")
+	document, err := read(lines[1])
+	require.NoError(t, err)
+	return document.(map[string]any)
+}
+
+func TestNoKeyOfADocumentIsAnObjectAsWell(t *testing.T) {
+	for _, x := range exchanges() {
+		keys := slices.Collect(maps.Keys(document1(t, dialects(t)["elasticsearch"], &x.record)))
+		for _, key := range append(slices.Concat(keys, config.ElasticsearchKeys), record.Keys...) {
+			for _, other := range keys {
+				require.False(t, strings.HasPrefix(other, key+"."), "%s is a text, and an object with %s", key, other)
+			}
+			require.NotContains(t, strings.TrimSuffix(key, "."), "..")
+		}
+	}
+}
+
+func TestADocumentHasTheKeysThatTheConfigurationKeepsFree(t *testing.T) {
+	r := full()
+	document := document1(t, dialects(t)["elasticsearch"], &r)
+	for _, key := range config.ElasticsearchKeys {
+		assert.Contains(t, document, key)
+	}
+	for key := range document {
+		own := record.Taken(key) || slices.Contains(config.ElasticsearchKeys, key)
+		assert.True(t, own || key == "service.name" || key == "deployment.environment.name", key)
+	}
+}
+
+func TestWhatMayHaveAFractionHasOne(t *testing.T) {
+	r := unknown()
+	r.Duration, r.FirstByte, r.Weight = 2e9, 0, 1e21
+	line := string(New(parse(t, `{"sink":{"type":"elasticsearch","cluster":"logs"}}`)).Append(nil, &r))
+	assert.Contains(t, line, `"http.server.request.duration":2.0,`)
+	assert.Contains(t, line, `"envoy.time_to_first_byte":0.0,`)
+	assert.Contains(t, line, `"sampling.weight":1e+21}`)
+	assert.Contains(t, line, `"http.response.status_code":0,`)
+}
