@@ -59,7 +59,7 @@ func FuzzEachDialectWritesValidJSON(f *testing.F) {
 
 // contentOf takes a text for what it is: JSON, or a text.
 func contentOf(s string) record.Content {
-	s = strings.TrimSpace(s)
+	s = strings.Trim(s, " \t\r\n")
 	if json.Valid([]byte(s)) && strings.ContainsAny(s[:1], "{[") {
 		return record.Content{Form: record.JSON, Text: s}
 	}
@@ -76,7 +76,7 @@ func FuzzJSONIsTheSameAsAnAnyValue(f *testing.F) {
 	f.Fuzz(func(t *testing.T, doc string) {
 		got := appendAnyValue([]byte("x"), doc)
 		require.Equal(t, byte('x'), got[0])
-		if doc = strings.TrimSpace(doc); json.Valid([]byte(doc)) && !hasTwins(doc) {
+		if json.Valid([]byte(doc)) && !hasTwins(doc) {
 			requireAnyValue(t, doc, string(got[1:]))
 		}
 	})
