@@ -57,7 +57,7 @@ func appendEscaped(dst []byte, s string) []byte {
 // tokens: one would end the record. Within strings there is none.
 func appendLine(dst []byte, doc string) []byte {
 	for {
-		i := strings.IndexAny(doc, "\r\n")
+		i := strings.IndexByte(doc, '\n')
 		if i < 0 {
 			return append(dst, doc...)
 		}

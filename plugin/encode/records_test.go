@@ -55,7 +55,7 @@ var bodies = []struct {
 	{"an empty text", record.Content{Form: record.Text, Text: ""}},
 	{"bytes", record.Content{Form: record.Base64, Text: "iVBORw0KGgo="}},
 	{"bytes that are cut", record.Content{Form: record.Base64, Text: "iVBORw0K", Truncated: true}},
-	{"JSON that is laid out on several lines", record.Content{Form: record.JSON, Text: "{\r\n\t\"a\" : [\n1 ,\n2 ]\n}"}},
+	{"JSON that is laid out on several lines", record.Content{Form: record.JSON, Text: "{\n\t\"a\" : [\n1 ,\n2 ]\n}"}},
 	{"numbers beyond 64 bits", record.Content{Form: record.JSON, Text: `{"max":9223372036854775807,"min":-9223372036854775808,"more":9223372036854775808,"much":1e400,"small":1e-400,"half":0.5}`}},
 	{"halves of surrogate pairs", record.Content{Form: record.JSON, Text: `{"\ud83d\ude00":"\ud83d","a\udc00b":"\ud83d\ud83d\ude00\\ud800","c":"\ud83dx"}`}},
 	{"JSON in depth", record.Content{Form: record.JSON, Text: strings.Repeat(`{"a":[`, 14) + `"]\"}"` + strings.Repeat("]}", 14)}},
