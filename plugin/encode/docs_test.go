@@ -127,9 +127,10 @@ lists down to its 24th level. What is nested deeper, and numbers that neither 64
 
 In the dialect ` + "`elasticsearch`" + ` a record is a flat JSON object that is created by the bulk API, in a data stream or an index. ` + "`time`" + ` is
 ` + "`@timestamp`" + `, ` + "`trace_id` is `trace.id` and `span_id` is `span.id`" + `, as in ECS. Seconds and numbers always have a fraction, so that a
-new index takes them for what they are. JSON is embedded if it is an object, a list is a text in ` + "`http.….body.content`" + `; give
-` + "`http.request.body.json` and `http.response.body.json`" + ` the type ` + "`flattened`" + ` (OpenSearch: ` + "`flat_object`" + `), or every new key becomes a field of the
-index. Dots in the names of header fields are ` + "`_`" + `.
+new index takes them for what they are. Give ` + "`http.request.body.json` and `http.response.body.json`" + ` the type ` + "`flattened`" + ` (OpenSearch:
+` + "`flat_object`" + `) in the index template: or every key of every body becomes a field of the index, and records are refused where two bodies have different
+types under one key. JSON is embedded if that type takes it: an object with no key twice, no more than 20 levels and no
+value of 32 KiB; else it is a text in ` + "`http.….body.content`" + `. Dots in the names of header fields are ` + "`_`" + `.
 `)
 	goldentest.Equal(t, "../../docs/records.md", b.String())
 }

@@ -45,7 +45,10 @@ func (d *elasticsearch) Envelope() Envelope { return Envelope{ContentType: "appl
 
 // document writes fields as object does, but for what Elasticsearch would guess
 // wrong or refuse.
-type document struct{ object }
+type document struct {
+	object
+	flattened flattened
+}
 
 func (d *document) text(key, value string) {
 	switch key {
@@ -88,8 +91,7 @@ func (d *document) list(prefix string, f record.Field) {
 	d.object.list(prefix, f)
 }
 
-// json takes objects alone: the types for what may have any form, flattened and
-// flat_object, refuse lists.
+// json takes what has a place in an index, and leaves the rest to be a text.
 func (d *document) json(key, doc string) bool {
-	return strings.HasPrefix(doc, "{") && d.object.json(key, doc)
+	return d.flattened.takes(doc) && d.object.json(key, doc)
 }
