@@ -3,6 +3,8 @@ package main
 import (
 	"math"
 	"math/rand/v2"
+	"path"
+	"slices"
 	"time"
 
 	"github.com/routelens/routelens/plugin/config"
@@ -82,7 +84,7 @@ func newCollector(h proxy, c *config.Config, id identity, pipeline *metrics.Pipe
 		sweeper: newSweeper(h, id, pipeline),
 	}
 	envelope := encode.New(c).Envelope()
-	k.exporter = export.New(c.Sink, envelope, k.sender(c, envelope.ContentType), pipeline, rand.Float64, h.Warn)
+	k.exporter = export.New(c, envelope, k.sender(c, envelope.ContentType), pipeline, rand.Float64, h.Warn)
 	k.sweeper.registry.Add(id.queue)
 	k.open()
 	return k
@@ -116,8 +118,12 @@ func (k *collector) sender(c *config.Config, contentType string) export.Send {
 		}
 		headers = append(headers, [2]string{a.Name, a.Value})
 	}
-	return func(body []byte, answer func(export.Response, time.Time)) error {
+	encoded := slices.DeleteFunc(slices.Clone(headers), func(h [2]string) bool { return h[0] == "content-encoding" })
+	return func(body []byte, encoding string, answer func(export.Response, time.Time)) error {
 		request := host.Request{Cluster: c.Sink.Cluster, Headers: headers, Body: body, Timeout: c.Sink.Timeout}
+		if encoding != "" {
+			request.Headers = append(slices.Clip(encoded), [2]string{"content-encoding", encoding})
+		}
 		return k.host.Call(request, func(r host.Response) {
 			now := k.clock()
 			k.catchUp(now)
@@ -232,7 +238,7 @@ func (k *collector) drain(now time.Time) (taken int) {
 		}
 		k.pipeline.Dropped(metrics.QueueError, queue.Count(item))
 		if !k.foreign {
-			k.host.Warn("what is no frame came off the queue " + k.identity.queue + "; no more is said of it")
+			k.host.Warn("what is no frame came off the queue " + path.Dir(k.identity.queue) + "; no more is said of it")
 			k.foreign = true
 		}
 	}

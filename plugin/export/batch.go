@@ -98,3 +98,57 @@ func between(dst []byte, separator string, first *bool) []byte {
 	}
 	return append(dst, separator...)
 }
+
+// places tells where in a request each record stands, by its place in each;
+// nil: they stand in that order.
+func (b batch) places(e *encode.Envelope) []int {
+	if e.GroupOpen == "" {
+		return nil
+	}
+	var sizes, groupOf []int // records, by group; the group, by record
+	index := map[string]int{}
+	b.each(func(key, _ []byte) {
+		at, ok := index[string(key)]
+		if !ok {
+			at = len(sizes)
+			index[string(key)] = at
+			sizes = append(sizes, 0)
+		}
+		sizes[at]++
+		groupOf = append(groupOf, at)
+	})
+	next := make([]int, len(sizes))
+	for i := 1; i < len(sizes); i++ {
+		next[i] = next[i-1] + sizes[i-1]
+	}
+	places := groupOf
+	for i, group := range groupOf {
+		places[i] = next[group]
+		next[group]++
+	}
+	return places
+}
+
+// only is the batch without the records that are not to be sent again, which is
+// told by place in the request. Each keeps its class, its order and the time of
+// its first attempt.
+func (b batch) only(again []bool, e *encode.Envelope) batch {
+	places := b.places(e)
+	var left batch
+	at := 0
+	for _, i := range b {
+		begin := at
+		at += i.frame.Count
+		frame := i.frame.Only(func(record int) bool {
+			place := begin + record
+			if places != nil {
+				place = places[place]
+			}
+			return again[place]
+		})
+		if frame.Count > 0 {
+			left = append(left, item{frame: frame, arrived: i.arrived})
+		}
+	}
+	return left
+}

@@ -14,20 +14,15 @@ import (
 	"github.com/routelens/routelens/plugin/queue"
 )
 
-// Response is a sink's answer. Status 0 means that none came.
-type Response struct {
-	Status  int
-	Headers [][2]string
-	Body    []byte
-}
-
-// Send dispatches one request. It copies the body before it returns; answer is
-// called later, at most once. An error means that nothing was sent.
-type Send func(body []byte, answer func(Response, time.Time)) error
+// Send dispatches one request, whose body has the given content-encoding ("": none).
+// It copies the body before it returns; answer is called later, at most once. An
+// error means that nothing was sent.
+type Send func(body []byte, encoding string, answer func(Response, time.Time)) error
 
 // Stats is where records are accounted for.
 type Stats interface {
 	Delivered(records int)
+	Unconfirmed(records int)
 	Dropped(why metrics.Reason, records int)
 	Retried()
 	Answered(milliseconds uint64)
@@ -37,6 +32,8 @@ type Stats interface {
 type Exporter struct {
 	sink     config.Sink
 	envelope encode.Envelope
+	read     reader
+	scrub    *scrubber
 	send     Send
 	stats    Stats
 	warn     func(string)
@@ -44,19 +41,26 @@ type Exporter struct {
 
 	waiting backlog
 	flying  struct{ requests, records, bytes int }
-	term    int    // grows with Forget: answers of an earlier term are not counted
-	body    []byte // reused
+	term    int         // grows with Forget: answers of an earlier term are not counted
+	body    []byte      // reused
+	gzip    *compressor // nil: none
 
-	refusing bool // the sink refused records, and has accepted none since
+	refusing bool // the sink refused records, and has accepted no whole batch since
+	warning  bool // the sink warned, and has taken no batch without a word since
 }
 
-// New makes an Exporter. random gives numbers in [0,1); warn takes a message for
-// the proxy's log, when the sink begins to fail or to refuse records.
-func New(sink config.Sink, envelope encode.Envelope, send Send, stats Stats, random func() float64, warn func(string)) *Exporter {
-	return &Exporter{
-		sink: sink, envelope: envelope, send: send, stats: stats, warn: warn,
-		backoff: backoff{config: sink.Retry, random: random},
+// New makes an Exporter to a configuration's sink. random gives numbers in [0,1);
+// warn takes a message for the proxy's log, when the sink begins to fail or to
+// refuse records.
+func New(c *config.Config, envelope encode.Envelope, send Send, stats Stats, random func() float64, warn func(string)) *Exporter {
+	e := &Exporter{
+		sink: c.Sink, envelope: envelope, read: newReader(c.Sink.Type), scrub: newScrubber(c), send: send, stats: stats, warn: warn,
+		backoff: backoff{config: c.Sink.Retry, random: random},
 	}
+	if c.Sink.Compression == config.Gzip {
+		e.gzip = &compressor{}
+	}
+	return e
 }
 
 // Add takes a frame in. Where the buffer is full, ordinary records go first.
@@ -95,19 +99,33 @@ func (e *Exporter) dispatch(b batch, now time.Time) bool {
 			b[i].frame.SetTried(now.UnixNano())
 		}
 	}
+	body, encoding := e.encoded()
 	term := e.term
-	err := e.send(e.body, func(r Response, then time.Time) {
+	err := e.send(body, encoding, func(r Response, then time.Time) {
 		if term == e.term {
 			e.fly(b, -1)
-			e.answered(b, r, now, then)
+			e.answered(b, &r, now, then)
 		}
 	})
 	if err != nil {
-		e.retry(b, now, now, 0, err.Error())
+		e.fail("the sink failed, and will be asked again: " + e.scrub.excerpt(err.Error()))
+		e.retry(b, now, now, 0, false)
 		return false
 	}
 	e.fly(b, 1)
 	return true
+}
+
+// encoded is the body as it is sent. What is sent again is compressed again: it
+// stands among other records by then, and to keep both forms would take more of
+// the proxy's memory than this takes of its time.
+func (e *Exporter) encoded() (body []byte, encoding string) {
+	if e.gzip != nil {
+		if compressed, ok := e.gzip.compress(e.body); ok {
+			return compressed, "gzip"
+		}
+	}
+	return e.body, ""
 }
 
 func (e *Exporter) fly(b batch, sign int) {
@@ -116,39 +134,63 @@ func (e *Exporter) fly(b batch, sign int) {
 	e.flying.bytes += sign * b.bytes()
 }
 
-func (e *Exporter) answered(b batch, r Response, sent, now time.Time) {
+// answered gives each record of a batch the one fate that the answer has for it.
+func (e *Exporter) answered(b batch, r *Response, sent, now time.Time) {
 	e.stats.Answered(uint64(max(0, now.Sub(sent).Milliseconds())))
-	switch judge(r.Status) {
-	case accepted:
-		e.backoff.succeed(sent)
-		e.refusing = false
-		e.stats.Delivered(b.records())
-	case refused:
-		e.backoff.succeed(sent) // it answers: the records are at fault
-		e.stats.Dropped(metrics.Rejected, b.records())
-		if !e.refusing {
-			e.warn("the sink refused " + strconv.Itoa(b.records()) + " records with status " + strconv.Itoa(r.Status) + ": " + excerpt(r.Body))
+	o := e.read(r, b)
+	status := "status " + strconv.Itoa(r.Status)
+	if o.repeat {
+		e.fail("the sink failed, and will be asked again: " + status + " " + e.scrub.excerpt(o.words))
+		e.retry(b, sent, now, retryAfter(r.Headers, now), false)
+		return
+	}
+	e.stats.Delivered(o.rest())
+	e.stats.Unconfirmed(o.unknown)
+	for _, l := range o.lost {
+		e.stats.Dropped(l.why, l.records)
+	}
+	e.tell(&o, status)
+	if o.put == 0 {
+		e.backoff.succeed(sent) // it answers: any record that it refused is at fault
+		return
+	}
+	if o.put == len(o.again) {
+		e.fail("the sink put all records off, and will be asked again: " + status + " " + e.scrub.excerpt(o.words))
+	}
+	e.retry(b.only(o.again, &e.envelope), sent, now, retryAfter(r.Headers, now), o.put < len(o.again))
+}
+
+// tell warns where a sink begins to refuse records, to leave open what became of
+// them, or to warn.
+func (e *Exporter) tell(o *outcome, status string) {
+	bad := o.lostRecords() + o.unknown
+	switch {
+	case bad > 0 && !e.refusing:
+		what := "refused"
+		if o.unknown > 0 {
+			what = "refused or did not tell the fate of"
 		}
-		e.refusing = true
-	case again:
-		e.retry(b, sent, now, retryAfter(r.Headers, now), "status "+strconv.Itoa(r.Status)+" "+excerpt(r.Body))
+		e.warn("the sink " + what + " " + strconv.Itoa(bad) + " of " + strconv.Itoa(o.records) + " records with " + status + ": " + e.scrub.excerpt(o.words))
+	case bad == 0 && o.put == 0 && o.words != "" && !e.warning:
+		e.warn("the sink took all records, but warns: " + e.scrub.excerpt(o.words))
+	}
+	if e.refusing = bad > 0 || e.refusing && o.put > 0; bad == 0 {
+		e.warning = o.words != "" && o.put == 0
 	}
 }
 
-func (e *Exporter) retry(b batch, sent, now time.Time, after time.Duration, why string) {
+// fail warns where the sink begins to fail.
+func (e *Exporter) fail(message string) {
 	if e.backoff.failures == 0 {
-		e.warn("the sink failed, and will be asked again: " + why)
+		e.warn(message)
 	}
-	e.backoff.fail(sent, now, after)
+}
+
+func (e *Exporter) retry(b batch, sent, now time.Time, after time.Duration, partly bool) {
+	e.backoff.fail(sent, now, after, partly)
 	e.stats.Retried()
 	e.waiting.putBack(b)
 	e.shed()
-}
-
-const maxExcerpt = 200
-
-func excerpt(body []byte) string {
-	return strconv.QuoteToASCII(string(body[:min(len(body), maxExcerpt)]))
 }
 
 // Holding tells how many records are here.

@@ -64,7 +64,7 @@ func newRig(t testing.TB, edit func(s *config.Sink)) *rig {
 		edit(&s)
 	}
 	r := &rig{t: t, now: time.Unix(1_800_000_000, 0), sink: &sinktest.Sink{}, ledger: sinktest.NewLedger(), random: 0.5}
-	r.Exporter = export.New(s, encode.Envelope{}, r.sink.Send, r.ledger, func() float64 { return r.random }, func(m string) { r.warned = append(r.warned, m) })
+	r.Exporter = export.New(&config.Config{Sink: s}, encode.Envelope{}, r.sink.Send, r.ledger, func() float64 { return r.random }, func(m string) { r.warned = append(r.warned, m) })
 	return r
 }
 
@@ -488,7 +488,7 @@ func TestALokiRequestIsValidAndGroupsByStream(t *testing.T) {
 	require.NoError(t, err)
 	d := encode.New(&c)
 	sink, ledger := &sinktest.Sink{}, sinktest.NewLedger()
-	e := export.New(c.Sink, d.Envelope(), sink.Send, ledger, func() float64 { return 0 }, func(string) {})
+	e := export.New(&c, d.Envelope(), sink.Send, ledger, func() float64 { return 0 }, func(string) {})
 	now := time.Unix(1_800_000_000, 0)
 	for _, class := range []queue.Class{queue.Ordinary, queue.Important} {
 		b := queue.NewBuilder(class)
@@ -522,7 +522,7 @@ func TestAnNDJSONRequestIsOneRecordALine(t *testing.T) {
 	require.NoError(t, err)
 	d := encode.New(&c)
 	sink := &sinktest.Sink{}
-	e := export.New(c.Sink, d.Envelope(), sink.Send, sinktest.NewLedger(), func() float64 { return 0 }, func(string) {})
+	e := export.New(&c, d.Envelope(), sink.Send, sinktest.NewLedger(), func() float64 { return 0 }, func(string) {})
 	b := queue.NewBuilder(queue.Ordinary)
 	for i := range 5 {
 		b.Add(d, &record.Record{Start: int64(i), Path: "/\n", Weight: math.Pi})

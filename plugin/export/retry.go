@@ -9,26 +9,6 @@ import (
 	"github.com/routelens/routelens/plugin/config"
 )
 
-// verdict is what an answer means for the batch that was sent.
-type verdict uint8
-
-const (
-	accepted verdict = iota
-	refused          // for good: sending it again would change nothing
-	again            // the sink, or the way to it, is in trouble
-)
-
-// judge reads a status (RFC 9110, 15; RFC 6585, 4). 0 is no answer at all.
-func judge(status int) verdict {
-	switch {
-	case status >= 200 && status < 300:
-		return accepted
-	case status == 0 || status == 408 || status == 429 || status >= 500:
-		return again
-	}
-	return refused
-}
-
 // backoff says when the sink may be asked again. Its state is the sink's, not a
 // batch's: while it is in trouble one request at a time feels its way.
 type backoff struct {
@@ -40,10 +20,14 @@ type backoff struct {
 }
 
 // fail notes a failure of a request that was sent at a time. Those that were
-// under way together count as one.
-func (b *backoff) fail(sent, now time.Time, retryAfter time.Duration) {
+// under way together count as one. A sink that took a part is there: waits for it
+// do not grow, as it may be one record that it will never take.
+func (b *backoff) fail(sent, now time.Time, retryAfter time.Duration, partly bool) {
 	if b.failures == 0 || sent.After(b.last) {
 		b.failures++
+	}
+	if partly {
+		b.failures = 1
 	}
 	b.last = now
 	wait := time.Duration(b.random() * float64(b.ceiling())) // full jitter

@@ -36,7 +36,7 @@ func walk(t *testing.T, random *rand.Rand) {
 	s.Buffer.MaxBytes = 2000 + random.IntN(8000)
 	s.Retry.MaxElapsed = time.Duration(random.IntN(20)) * time.Second
 	r, most := newRig(t, nil), s.MaxInFlight
-	r.Exporter = export.New(s, encode.Envelope{}, r.sink.Send, r.ledger, random.Float64, func(string) {})
+	r.Exporter = export.New(&config.Config{Sink: s}, encode.Envelope{}, r.sink.Send, r.ledger, random.Float64, func(string) {})
 	added, given, forgotten, accepted := 0, 0, 0, map[string]int{}
 	check := func() {
 		h := r.Holding()

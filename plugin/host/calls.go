@@ -112,11 +112,11 @@ type Request struct {
 type Response struct {
 	Status  int
 	Headers [][2]string
-	Body    []byte // the first part of it
+	// Body reads the first bytes of the body, so many at most; nil where there is
+	// none. It may be called until done returns: whoever asks knows how much of an
+	// answer is worth the VM's memory.
+	Body func(most int) []byte
 }
-
-// maxAnswer caps how much of a response body is read, in bytes.
-const maxAnswer = 64 << 10
 
 // Call dispatches a request. The proxy copies it before Call returns; done is
 // called later, once, unless the VM goes first.
@@ -129,7 +129,13 @@ func (*Host) Call(r Request, done func(Response)) error {
 				answer.Status = status(answer.Headers)
 			}
 			if bodySize > 0 {
-				answer.Body, _ = callBody(0, min(bodySize, maxAnswer))
+				answer.Body = func(most int) []byte {
+					body, err := callBody(0, min(bodySize, most))
+					if err != nil {
+						return nil
+					}
+					return body
+				}
 			}
 			done(answer)
 		})

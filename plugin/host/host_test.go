@@ -3,7 +3,6 @@
 package host
 
 import (
-	"bytes"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 type fake struct {
 	host    *Host
 	answers []Response
+	bodies  [][]byte
 	ended   int
 }
 
@@ -25,7 +25,12 @@ func (f *fake) Done(time.Time) bool  { return true }
 func (f *fake) NewStream() Stream    { return &fakeStream{plugin: f} }
 
 func (f *fake) Tick(time.Time) {
-	_ = f.host.Call(Request{Cluster: "logs", Headers: [][2]string{{":path", "/"}}}, func(r Response) { f.answers = append(f.answers, r) })
+	_ = f.host.Call(Request{Cluster: "logs", Headers: [][2]string{{":path", "/"}}}, func(r Response) {
+		f.answers = append(f.answers, r)
+		if r.Body != nil {
+			f.bodies = append(f.bodies, r.Body(5), r.Body(1000))
+		}
+	})
 }
 
 type fakeStream struct {
@@ -35,17 +40,17 @@ type fakeStream struct {
 
 func (s *fakeStream) End() { s.plugin.ended++ }
 
-func TestAnAnswerIsReadUpToABound(t *testing.T) {
+func TestAnAnswerIsReadAsFarAsIsAskedFor(t *testing.T) {
 	f := &fake{}
 	e, reset := proxytest.NewHostEmulator(proxytest.NewEmulatorOption().WithVMContext(&VM{New: func(h *Host) Plugin { f.host = h; return f }}))
 	defer reset()
 	require.EqualValues(t, started, e.StartPlugin())
 	e.Tick()
 	call := e.GetCalloutAttributesFromContext(proxytest.PluginContextID)[0]
-	e.CallOnHttpCallResponse(call.CalloutID, [][2]string{{":status", "413"}}, nil, bytes.Repeat([]byte("x"), 2*maxAnswer))
+	e.CallOnHttpCallResponse(call.CalloutID, [][2]string{{":status", "413"}}, nil, []byte("too large"))
 	require.Len(t, f.answers, 1)
 	assert.Equal(t, 413, f.answers[0].Status)
-	assert.Len(t, f.answers[0].Body, maxAnswer)
+	assert.Equal(t, [][]byte{[]byte("too l"), []byte("too large")}, f.bodies)
 }
 
 func TestAStreamThatEndsTwiceEndsOnceAndServesOneExchange(t *testing.T) {

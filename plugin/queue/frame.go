@@ -173,3 +173,39 @@ func (f Frame) Each(visit func(key, record []byte)) {
 		at = end
 	}
 }
+
+// Only is a frame of those records that keep tells of, by their place: of the same
+// class, first tried when this one was. Where it is all of them, it is this one.
+func (f Frame) Only(keep func(record int) bool) Frame {
+	size, count, record := headerSize, 0, 0
+	kept := make([]bool, f.Count)
+	f.entries(func(entry []byte) {
+		if kept[record] = keep(record); kept[record] {
+			size += len(entry)
+			count++
+		}
+		record++
+	})
+	if count == f.Count {
+		return f
+	}
+	only := Frame{Class: f.Class, Count: count, bytes: append(make([]byte, 0, size), f.bytes[:headerSize]...)}
+	binary.LittleEndian.PutUint32(only.bytes[countAt:], uint32(count))
+	record = 0
+	f.entries(func(entry []byte) {
+		if kept[record] {
+			only.bytes = append(only.bytes, entry...)
+		}
+		record++
+	})
+	return only
+}
+
+// entries calls visit with each record as it stands in the frame.
+func (f Frame) entries(visit func(entry []byte)) {
+	for at := headerSize; at < len(f.bytes); {
+		end := at + entrySize + int(binary.LittleEndian.Uint16(f.bytes[at:])) + int(binary.LittleEndian.Uint32(f.bytes[at+2:]))
+		visit(f.bytes[at:end])
+		at = end
+	}
+}

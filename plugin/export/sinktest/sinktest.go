@@ -19,17 +19,18 @@ type Sink struct {
 
 // Request is a request on its way.
 type Request struct {
-	Body     []byte
+	Body     []byte // as sent
+	Encoding string // its content-encoding
 	Answered bool
 	answer   func(export.Response, time.Time)
 }
 
 // Send is an [export.Send].
-func (s *Sink) Send(body []byte, answer func(export.Response, time.Time)) error {
+func (s *Sink) Send(body []byte, encoding string, answer func(export.Response, time.Time)) error {
 	if s.Refuse != nil {
 		return s.Refuse
 	}
-	s.Requests = append(s.Requests, &Request{Body: append([]byte(nil), body...), answer: answer})
+	s.Requests = append(s.Requests, &Request{Body: append([]byte(nil), body...), Encoding: encoding, answer: answer})
 	return nil
 }
 
@@ -45,16 +46,27 @@ func (s *Sink) Open() (open []*Request) {
 
 // Answer answers a request; status 0 is a time-out or a lost connection.
 func (r *Request) Answer(now time.Time, status int, headers ...[2]string) {
+	r.Say(now, status, "said the sink", headers...)
+}
+
+// Say answers a request with words.
+func (r *Request) Say(now time.Time, status int, words string, headers ...[2]string) {
 	if r.Answered {
 		panic("sinktest: answered twice")
 	}
 	r.Answered = true
-	r.answer(export.Response{Status: status, Headers: headers, Body: []byte("said the sink")}, now)
+	r.answer(Response(status, words, headers...), now)
+}
+
+// Response is an answer.
+func Response(status int, words string, headers ...[2]string) export.Response {
+	return export.Response{Status: status, Headers: headers, Body: func(most int) []byte { return []byte(words[:min(len(words), most)]) }}
 }
 
 // Ledger is an [export.Stats] that adds up.
 type Ledger struct {
 	Done    int // records delivered
+	Unknown int // records unconfirmed
 	Lost    map[metrics.Reason]int
 	Retries int
 	Answers int
@@ -65,6 +77,9 @@ func NewLedger() *Ledger { return &Ledger{Lost: map[metrics.Reason]int{}} }
 
 // Delivered counts records that the sink accepted.
 func (l *Ledger) Delivered(n int) { l.Done += n }
+
+// Unconfirmed counts records of which nothing is known.
+func (l *Ledger) Unconfirmed(n int) { l.Unknown += n }
 
 // Dropped counts records given up.
 func (l *Ledger) Dropped(why metrics.Reason, n int) {
@@ -81,7 +96,7 @@ func (l *Ledger) Answered(uint64) { l.Answers++ }
 
 // Sum is the number of records accounted for.
 func (l *Ledger) Sum() int {
-	sum := l.Done
+	sum := l.Done + l.Unknown
 	for _, n := range l.Lost {
 		sum += n
 	}
