@@ -51,16 +51,16 @@ func (r *Request) Answer(now time.Time, status int, headers ...[2]string) {
 
 // Say answers a request with words.
 func (r *Request) Say(now time.Time, status int, words string, headers ...[2]string) {
+	r.Give(now, export.Response{Status: status, Headers: headers, Body: func(most int) []byte { return []byte(words[:min(len(words), most)]) }})
+}
+
+// Give gives a request its answer.
+func (r *Request) Give(now time.Time, response export.Response) {
 	if r.Answered {
 		panic("sinktest: answered twice")
 	}
 	r.Answered = true
-	r.answer(Response(status, words, headers...), now)
-}
-
-// Response is an answer.
-func Response(status int, words string, headers ...[2]string) export.Response {
-	return export.Response{Status: status, Headers: headers, Body: func(most int) []byte { return []byte(words[:min(len(words), most)]) }}
+	r.answer(response, now)
 }
 
 // Ledger is an [export.Stats] that adds up.
