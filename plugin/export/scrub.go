@@ -34,7 +34,7 @@ func newScrubber(c *config.Config) *scrubber {
 			s.learnPart(part)
 			s.learnPart(strings.TrimRight(part, "="))
 			if _, value, ok := strings.Cut(part, "="); ok {
-				s.learnPart(value)
+				s.learnPart(strings.Trim(value, `"`))
 			}
 			// Basic, and Elasticsearch's ApiKey.
 			if plain, err := base64.StdEncoding.DecodeString(part); err == nil {
