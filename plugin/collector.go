@@ -237,7 +237,7 @@ func (k *collector) drain(now time.Time) (taken int) {
 			continue
 		}
 		k.pipeline.Dropped(metrics.QueueError, queue.Count(item))
-		if !k.foreign {
+		if !k.foreign { // the name's last part is a hash of the sink, with its secrets
 			k.host.Warn("what is no frame came off the queue " + path.Dir(k.identity.queue) + "; no more is said of it")
 			k.foreign = true
 		}

@@ -7,6 +7,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/routelens/routelens/plugin/config"
+	"github.com/routelens/routelens/plugin/export"
+	"github.com/routelens/routelens/plugin/host"
 	"github.com/routelens/routelens/plugin/metrics"
 )
 
@@ -174,4 +177,41 @@ func TestWhoLeavesLooksAgainWhereTheQueueWasNotDry(t *testing.T) {
 	th.emit()
 	w.now = w.now.Add(leavingPatience)
 	assert.False(t, k.tick(w.now, false), "a record is left")
+}
+
+// wire keeps the requests that are sent.
+type wire struct {
+	*thread
+	sent []host.Request
+}
+
+func (w *wire) Call(r host.Request, _ func(host.Response)) error {
+	w.sent = append(w.sent, r)
+	return nil
+}
+
+func TestACompressedRequestSaysSoAndOnlyThat(t *testing.T) {
+	c, err := config.Parse([]byte(`{"sink":{"cluster":"logs","compression":"gzip","headers":{"x-tenant":"a","content-encoding":"identity"}}}`))
+	require.NoError(t, err)
+	w := &wire{thread: newWorld(t, 1).join()}
+	k := &collector{host: w}
+	send := k.sender(&c, "application/x-ndjson")
+	for _, encoding := range []string{"gzip", "", "gzip"} {
+		require.NoError(t, send([]byte("body"), encoding, func(export.Response, time.Time) {}))
+	}
+	always := [][2]string{{":method", "POST"}, {":path", "/"}, {":authority", "logs"}, {"content-type", "application/x-ndjson"}, {"x-tenant", "a"}}
+	assert.ElementsMatch(t, append([][2]string{{"content-encoding", "gzip"}}, always...), w.sent[0].Headers)
+	assert.ElementsMatch(t, append([][2]string{{"content-encoding", "identity"}}, always...), w.sent[1].Headers)
+	assert.Equal(t, w.sent[0].Headers, w.sent[2].Headers)
+}
+
+func TestAQueueIsNamedInWarningsWithoutWhatIsMadeOfSecrets(t *testing.T) {
+	w := newWorld(t, 1)
+	th := w.join()
+	th.collector.identity.queue = queueName + "2/plugin/0123456789abcdef"
+	th.collector.tick(w.now, false)
+	require.True(t, th.collector.enqueue([]byte("of another plugin")))
+	th.collector.step(w.now)
+	require.Len(t, w.warned, 1)
+	assert.Contains(t, w.warned[0], "routelens/2/plugin;")
 }

@@ -31,6 +31,7 @@ type world struct {
 	now     time.Time
 	threads []*thread
 	sink    string // the one configured now
+	dialect string
 	joined  uint64
 	made    int // records
 	queues  map[string]uint32
@@ -113,7 +114,7 @@ func (s *stats) ended() uint64 {
 func newWorld(t *testing.T, seed uint64) *world {
 	return &world{
 		Data: sharedtest.New(), t: t, random: rand.New(rand.NewPCG(seed, 3)), now: time.Unix(1_800_000_000, 0), sink: "a",
-		queues: map[string]uint32{}, items: map[uint32][][]byte{}, stats: stats{values: map[string]uint64{}}, arrived: map[string]int{},
+		dialect: []string{config.NDJSON, config.Elasticsearch}[seed%2], queues: map[string]uint32{}, items: map[uint32][][]byte{}, stats: stats{values: map[string]uint64{}}, arrived: map[string]int{},
 	}
 }
 
@@ -179,13 +180,13 @@ func (th *thread) Call(r host.Request, done func(host.Response)) error {
 func (w *world) join() *thread {
 	w.joined++
 	th := &thread{world: w, sink: w.sink, serving: w.random.IntN(3) > 0, tick: w.now.Add(w.within(200 * time.Millisecond))}
-	c, err := config.Parse([]byte(`{"sink":{"cluster":"logs","max_in_flight":3,"batch":{"max_bytes":"1KiB","max_records":40,"max_delay":"300ms"},
+	c, err := config.Parse([]byte(`{"sink":{"type":"` + w.dialect + `","cluster":"logs","max_in_flight":3,"batch":{"max_bytes":"1KiB","max_records":40,"max_delay":"300ms"},
 		"retry":{"initial":"100ms","max":"2s","max_elapsed":"20s"},"buffer":{"max_bytes":"20KiB"}}}`))
 	require.NoError(w.t, err)
-	th.collector = newCollector(th, &c, identity{queue: queueName + "plugin/" + w.sink, self: w.joined}, metrics.NewPipeline(&w.stats, nil))
+	th.collector = newCollector(th, &c, identity{queue: queueName + "plugin/" + w.sink, self: w.joined}, metrics.NewPipeline(&w.stats, nil, nil))
 	k := th.collector
 	k.clock = func() time.Time { return w.now }
-	k.exporter = export.New(c.Sink, encode.New(&c).Envelope(), k.sender(&c, encode.New(&c).Envelope().ContentType), k.pipeline, w.random.Float64, w.Warn) // by the seed alone
+	k.exporter = export.New(&c, encode.Envelope{}, k.sender(&c, ""), k.pipeline, w.random.Float64, w.Warn) // by the seed alone
 	w.threads = append(w.threads, th)
 	return th
 }
@@ -219,7 +220,27 @@ func (th *thread) answer() {
 	c := th.calls[at]
 	th.calls = append(th.calls[:at], th.calls[at+1:]...)
 	status := []int{200, 200, 200, 204, 0, 429, 503, 400}[th.random.IntN(8)]
+	if status == 200 && th.dialect == config.Elasticsearch {
+		th.itemise(c)
+		return
+	}
 	th.finish(c, status)
+}
+
+// itemise answers record by record, for most of them.
+func (th *thread) itemise(c *call) {
+	var items []string
+	for line := range strings.Lines(c.body) {
+		status := []int{201, 201, 201, 201, 409, 400, 429, 503, 0}[th.random.IntN(9)]
+		if status < 400 || status == 409 { // 0: it was taken, and is not told of
+			th.arrived[line]++
+		}
+		items = append(items, fmt.Sprintf(`{"create":{"status":%d}}`, status))
+	}
+	if !th.gone {
+		body := `{"errors":true,"items":[` + strings.Join(items, ",") + "]}"
+		c.done(host.Response{Status: 200, Body: func(most int) []byte { return []byte(body[:min(most, len(body))]) }})
+	}
 }
 
 func (th *thread) finish(c *call, status int) {
@@ -229,7 +250,7 @@ func (th *thread) finish(c *call, status int) {
 		}
 	}
 	if !th.gone {
-		c.done(host.Response{Status: status})
+		c.done(host.Response{Status: status, Body: func(int) []byte { return []byte(`{"errors":false}`) }})
 	}
 }
 

@@ -207,3 +207,28 @@ func BenchmarkFrame(b *testing.B) {
 	}
 	require.Equal(b, 20, records)
 }
+
+func TestAFrameOfOnlySomeRecordsIsWholeAndOfItsClassAndTime(t *testing.T) {
+	entries := []entry{{"k1", "a"}, {"", ""}, {"k2", "b"}, {"k1", strings.Repeat("c", 300)}}
+	for mask := range 1 << len(entries) {
+		f, ok := Parse(bytes.Clone(build(Important, entries...).Frame()))
+		require.True(t, ok)
+		f.SetTried(42)
+		var want []entry
+		only := f.Only(func(record int) bool {
+			kept := mask>>record&1 == 1
+			if kept {
+				want = append(want, entries[record])
+			}
+			return kept
+		})
+		again, ok := Parse(only.Bytes())
+		require.True(t, ok)
+		assert.Equal(t, only, again)
+		assert.Equal(t, want, read(again))
+		assert.Equal(t, len(want), again.Count)
+		assert.Equal(t, Important, again.Class)
+		assert.EqualValues(t, 42, again.Tried())
+		assert.Equal(t, entries, read(f), "the frame itself is as it was")
+	}
+}
