@@ -18,6 +18,7 @@ import (
 	"github.com/routelens/routelens/plugin/export"
 	"github.com/routelens/routelens/plugin/export/sinktest"
 	"github.com/routelens/routelens/plugin/queue"
+	"github.com/routelens/routelens/plugin/record"
 )
 
 func newGzipRig(t testing.TB) *rig {
@@ -97,8 +98,14 @@ func BenchmarkGzip(b *testing.B) {
 	var records []queue.Frame
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 16 {
-		records = append(records, frame(b, queue.Ordinary, fmt.Sprintf(`{"time":"2026-11-25T19:30:00.%09dZ","severity":"INFO","message":"GET /orders/%d/items 200 %dms","service.name":"shop","http.request.method":"GET","url.path":"/orders/%d/items","http.route":"/orders/{id}/items","http.response.status_code":200,"trace_id":"%016x%016x","span_id":"%016x","duration":0.%06d}`,
-			random.IntN(1e9), random.IntN(1e6), random.IntN(1000), random.IntN(1e6), random.Uint64(), random.Uint64(), random.Uint64(), random.IntN(1e6)), 45))
+		builder := queue.NewBuilder(queue.Ordinary)
+		for builder.Len() < queue.FrameSize {
+			builder.Add(lines{}, &record.Record{Path: fmt.Sprintf(`{"time":"2026-11-25T19:30:00.%09dZ","severity":"INFO","message":"GET /orders/%d/items 200 %dms","service.name":"shop","http.request.method":"GET","url.path":"/orders/%d/items","http.route":"/orders/{id}/items","http.response.status_code":200,"trace_id":"%016x%016x","span_id":"%016x","duration":0.%06d}`,
+				random.IntN(1e9), random.IntN(1e6), random.IntN(1000), random.IntN(1e6), random.Uint64(), random.Uint64(), random.Uint64(), random.IntN(1e6))})
+		}
+		f, ok := queue.Parse(append([]byte(nil), builder.Frame()...))
+		require.True(b, ok)
+		records = append(records, f)
 	}
 	size, sent := 0, 0
 	for _, f := range records {
