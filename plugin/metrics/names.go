@@ -101,7 +101,7 @@ func All() []Metric {
 		{Emitted, Counter, nil, "Records put on the queue: each ends delivered, dropped or unconfirmed."},
 		{Delivered, Counter, nil, "Records that the sink accepted."},
 		{Dropped, Counter, []string{LabelReason}, "Records given up, by reason."},
-		{Unconfirmed, Counter, nil, "Records sent by a VM that went before the answer came; they are not sent again."},
+		{Unconfirmed, Counter, nil, "Records that were sent, but of which no answer tells what became: the VM went before it came, or it could not be read. They are not sent again."},
 		{Retries, Counter, nil, "Requests to the sink that failed and are repeated."},
 		{ExportDuration, Histogram, nil, "Time from a request to the sink to its answer, in milliseconds."},
 		{WaitingBytes, Gauge, nil, "Bytes that the collector holds: waiting and under way."},
