@@ -122,7 +122,7 @@ func TestAnAnswerTellsWhatBecameOfEachRecord(t *testing.T) {
 		{"bulk: one refused", bulk, 200, items(201, 201, 400, 201, 201, 201), 5, lost{metrics.Rejected: 1}, 0, "", "refused 1 of 6 records with status 200: \"type_400: as it is\""},
 		{"bulk: an id that is there already", bulk, 200, items(201, 409, 400, 201, 201, 201), 5, lost{metrics.Rejected: 1}, 0, "", "type_400"},
 		{"bulk: some to be sent again", bulk, 200, items(201, 429, 201, 503, 400, 500), 2, lost{metrics.Rejected: 1}, 0, "r11 r03 r25", "refused 1 of 6"},
-		{"bulk: all to be sent again", bulk, 200, items(429, 429, 429, 429, 429, 429), 0, nil, 0, "r00 r11 r22 r03 r14 r25", "put all records off"},
+		{"bulk: all to be sent again", bulk, 200, items(429, 429, 429, 429, 429, 429), 0, nil, 0, "r00 r11 r22 r03 r14 r25", "put off 6 of 6 records"},
 		{"bulk: of other actions", bulk, 200, `{"errors":true,"items":[{"index":{"status":200}},{"update":{"status":404}},{"x":{"status":201}}]}`, 2, lost{metrics.Rejected: 1}, 3, "", "did not tell"},
 		{"bulk: fewer items than records", bulk, 200, items(201, 400, 429), 1, lost{metrics.Rejected: 1}, 3, "r22", "type_400"},
 		{"bulk: more items than records", bulk, 200, items(201, 400, 201, 201, 201, 201, 400, 429), 5, lost{metrics.Rejected: 1}, 0, "", "refused 1 of 6"},

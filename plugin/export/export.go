@@ -154,10 +154,8 @@ func (e *Exporter) answered(b batch, r *Response, sent, now time.Time) {
 		e.backoff.succeed(sent) // it answers: any record that it refused is at fault
 		return
 	}
-	if o.put == len(o.again) {
-		e.fail("the sink put all records off, and will be asked again: " + status + " " + e.scrub.excerpt(o.words))
-	}
-	e.retry(b.only(o.again, &e.envelope), sent, now, retryAfter(r.Headers, now), o.put < len(o.again))
+	e.fail("the sink put off " + strconv.Itoa(o.put) + " of " + strconv.Itoa(o.records) + " records, and will be asked again: " + status + " " + e.scrub.excerpt(o.words))
+	e.retry(b.only(o.again, &e.envelope), sent, now, retryAfter(r.Headers, now), o.put < o.records)
 }
 
 // tell warns where a sink begins to refuse records, to leave open what became of
