@@ -26,7 +26,7 @@ func spec(c *Config) object {
 				{"max_records", "Most records in a request.", integer{&c.Sink.Batch.MaxRecords, 1, 1_000_000}},
 				{"max_delay", "Longest wait of a record.", duration{&c.Sink.Batch.MaxDelay, 10 * time.Millisecond, time.Minute}},
 			}},
-			{"retry", "Requests that failed to connect, timed out, or got 408, 429 or 5xx are repeated with full jitter.", object{
+			{"retry", "Requests that failed to connect, timed out, or got 408, 429 or 5xx (otlp: 429, 502, 503 or 504) are repeated with full jitter.", object{
 				{"initial", "Upper bound of the first wait; it doubles each time.", duration{&c.Sink.Retry.Initial, 10 * time.Millisecond, time.Minute}},
 				{"max", "Upper bound of any wait, a sink's Retry-After aside.", duration{&c.Sink.Retry.Max, 10 * time.Millisecond, time.Hour}},
 				{"max_elapsed", "How long after its first attempt a record is given up.", duration{&c.Sink.Retry.MaxElapsed, 0, 24 * time.Hour}},
