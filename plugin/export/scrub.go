@@ -3,6 +3,7 @@ package export
 import (
 	"encoding/base64"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -49,6 +50,9 @@ func newScrubber(c *config.Config) *scrubber {
 	_, query, _ := strings.Cut(c.Sink.Path, "?")
 	for parameter := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(parameter, "=")
+		if slices.Contains(namesOfFields, name) {
+			continue
+		}
 		if value == "" {
 			value = name
 		}
@@ -59,6 +63,10 @@ func newScrubber(c *config.Config) *scrubber {
 	}
 	return s
 }
+
+// namesOfFields are parameters of VictoriaLogs and Elasticsearch that list names of
+// fields: without those, what a sink has to say of a field could not be read.
+var namesOfFields = []string{"_time_field", "_msg_field", "_stream_fields", "filter_path"}
 
 // learnPart learns what is long enough not to be a word such as Bearer.
 func (s *scrubber) learnPart(part string) {

@@ -19,7 +19,7 @@ import (
 
 func secretive() config.Config {
 	c := config.Config{Sink: settings()}
-	c.Sink.Path = "/push?tenant=blue&token=qu%2Fery-t0ken&bare-p4rameter"
+	c.Sink.Path = "/push?_time_field=time&filter_path=errors&tenant=blue&token=qu%2Fery-t0ken&bare-p4rameter"
 	c.Sink.Headers = []config.Attribute{
 		{Name: "authorization", Value: "Bearer b3arer-t0ken"},
 		{Name: "proxy-authorization", Value: "Basic " + base64.StdEncoding.EncodeToString([]byte("user:hunter2"))},
@@ -78,6 +78,10 @@ func TestAShortValueIsMaskedAsAWordOnly(t *testing.T) {
 
 func TestWordsWithoutASecretStayAsTheyAre(t *testing.T) {
 	assert.Contains(t, warning(t, 400, "the token of the session is no Bearer token: key and cookie are missing"), `"the token of the session is no Bearer token: key and cookie are missing"`)
+}
+
+func TestTheNamesOfFieldsMayBeRead(t *testing.T) {
+	assert.Contains(t, warning(t, 400, "errors: no field time of tenant blue"), `"errors: no field time of tenant [secret]"`)
 }
 
 func TestADispatchErrorIsScrubbedToo(t *testing.T) {
