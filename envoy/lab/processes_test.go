@@ -105,31 +105,6 @@ func TestEnvoyThatCannotStartSaysWhy(t *testing.T) {
 	require.ErrorContains(t, err, "/nowhere/routelens.wasm")
 }
 
-func TestStoreGivesBackWhatItTook(t *testing.T) {
-	store, err := StartVictoriaLogs(t.Context(), StoreOptions{Binary: needed(t, "ROUTELENS_VICTORIA_LOGS"), Dir: t.TempDir()})
-	require.NoError(t, err)
-	defer store.Stop()
-	report := Report{Run: newRun()}
-	var lines strings.Builder
-	for _, id := range []string{report.ID(0), report.ID(1), report.ID(1), "another"} {
-		lines.WriteString(`{"time": "` + time.Now().Format(time.RFC3339Nano) + `", "message": "m", "service.name": "shop", "envoy.request_id": "` + id + `"}` + "\n")
-	}
-	response, err := http.Post(store.URL+NDJSONPath, "application/json", strings.NewReader(lines.String()))
-	require.NoError(t, err)
-	response.Body.Close()
-	require.Equal(t, 200, response.StatusCode)
-
-	all, err := store.Count(t.Context(), "*")
-	require.NoError(t, err)
-	require.Equal(t, 4, all)
-	ids, err := store.RequestIDs(t.Context(), report.Filter())
-	require.NoError(t, err)
-	require.Equal(t, map[string]int{report.ID(0): 1, report.ID(1): 2}, ids)
-	rows, err := store.Query(t.Context(), `envoy.request_id:=another`)
-	require.NoError(t, err)
-	require.Equal(t, "shop", rows[0]["service.name"])
-}
-
 func TestProcessIsStoppedOnceAndItsLogIsShown(t *testing.T) {
 	p, err := start("sh", "/bin/sh", t.TempDir(), "-c", "echo out of coffee; exec sleep 60")
 	require.NoError(t, err)

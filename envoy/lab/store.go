@@ -15,6 +15,7 @@ import (
 const (
 	NDJSONPath = "/insert/jsonline?_stream_fields=service.name,http.route&_time_field=time&_msg_field=message"
 	LokiPath   = "/insert/loki/api/v1/push"
+	BulkPath   = "/insert/elasticsearch/_bulk?_stream_fields=service.name,http.route&_time_field=@timestamp&_msg_field=message"
 )
 
 // SinkConfig is a plugin configuration that sends every record to the cluster "logs".
@@ -86,6 +87,35 @@ func (s *Store) Count(ctx context.Context, filter string) (int, error) {
 		return 0, err
 	}
 	return strconv.Atoi(rows[0]["n"])
+}
+
+// Stored counts a run's records, of any dialect.
+func (s *Store) Stored(ctx context.Context, run string) (map[string]int, error) {
+	filter := fmt.Sprintf("(envoy.request_id:=%q* or envoy_request_id:=%q*)", run, run)
+	rows, err := s.Query(ctx, filter+" | stats by (envoy.request_id, envoy_request_id) count() n")
+	if err != nil {
+		return nil, err
+	}
+	ids := make(map[string]int, len(rows))
+	for _, row := range rows {
+		n, err := strconv.Atoi(row["n"])
+		if err != nil {
+			return nil, fmt.Errorf("VictoriaLogs' count %q: %w", row["n"], err)
+		}
+		ids[row["envoy.request_id"]+row["envoy_request_id"]] += n // one of them is empty
+	}
+	return ids, nil
+}
+
+// Records are a request's, of any dialect. VictoriaLogs itself takes apart what is nested.
+func (s *Store) Records(ctx context.Context, id string) ([]Record, error) {
+	rows, err := s.Query(ctx, fmt.Sprintf("envoy.request_id:=%q or envoy_request_id:=%q", id, id))
+	records := make([]Record, len(rows))
+	for i, row := range rows {
+		row["time"], row["message"] = row["_time"], row["_msg"]
+		records[i] = row
+	}
+	return records, err
 }
 
 // RequestIDs tells how many records there are of each request, among those that match the filter.
