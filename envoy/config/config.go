@@ -76,6 +76,9 @@ type Cluster struct {
 	Name    string
 	Address string // host:port; a host that is not an IP address is looked up by DNS
 	HTTP2   bool   // needed for gRPC
+	CA      string // a PEM file, of who signs the server's certificate: it is reached by TLS; empty: in plain text
+	// Credential is a file that holds the header authorization of what goes to the sink, for Envoy to add; empty: none.
+	Credential string
 }
 
 // Discovery is Envoy's name for the way it learns the address.
@@ -85,6 +88,12 @@ func (c Cluster) Discovery() string {
 		return "STRICT_DNS"
 	}
 	return "STATIC"
+}
+
+// Host is the address without its port: the name that the server's certificate must have.
+func (c Cluster) Host() string {
+	host, _, _ := net.SplitHostPort(c.Address)
+	return host
 }
 
 // Tunnels tells whether any route takes CONNECT.

@@ -44,10 +44,10 @@ func needed(t *testing.T, variable string) string {
 type stand struct {
 	*lab.Envoy
 	shop   *lab.Shop
-	store  *lab.Store
+	logs   lab.LogStore
+	store  *lab.Store  // logs, where that is VictoriaLogs
 	faults *lab.Faults // nil unless asked for
 	audit  *audit
-	field  string // the request id's, in the store
 }
 
 // standOptions say what is not as everywhere.
@@ -55,6 +55,8 @@ type standOptions struct {
 	wasm        string
 	plugin      settings      // besides those of configuration
 	faults      bool          // put a Faults before the store
+	logs        lab.LogStore  // nil: a VictoriaLogs is started
+	sink        string        // host:port of what stands before the store; empty: nothing does
 	concurrency int           // Envoy's workers; 0: 2
 	drain       time.Duration // how long a replaced plugin stays; 0: 5 s
 	args        []string      // Envoy's
@@ -64,23 +66,24 @@ type standOptions struct {
 // open starts everything; the test's end stops it, and fails if Envoy or the plugin had crashed.
 func open(t *testing.T, o standOptions) *stand {
 	t.Helper()
-	s := &stand{field: "envoy.request_id"}
+	s := &stand{logs: o.logs}
 	var err error
 	s.shop, err = lab.OpenShop()
 	require.NoError(t, err)
 	t.Cleanup(func() { s.shop.Close() })
-	s.store, err = lab.StartVictoriaLogs(t.Context(), lab.StoreOptions{Binary: needed(t, "ROUTELENS_VICTORIA_LOGS"), Dir: t.TempDir()})
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, s.store.Stop()) })
-	sink := s.store.Cluster()
+	if s.logs == nil {
+		s.logs = startVictoriaLogs(t)
+	}
+	s.store, _ = s.logs.(*lab.Store)
+	sink := s.logs.Cluster()
+	if o.sink != "" {
+		sink.Address = o.sink
+	}
 	if o.faults {
-		s.faults, err = lab.StartFaults(s.store.Address)
+		s.faults, err = lab.StartFaults(sink.Address)
 		require.NoError(t, err)
 		t.Cleanup(func() { s.faults.Stop() })
 		sink = s.faults.Cluster()
-	}
-	if o.plugin["sink.type"] == "loki" {
-		s.field = "envoy_request_id"
 	}
 	options := config.Options{
 		Plugin: &config.Plugin{File: o.wasm, Config: configuration(o.plugin)},

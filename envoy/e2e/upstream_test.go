@@ -67,12 +67,12 @@ func newID() string {
 }
 
 // record waits for the one record of a request.
-func (s *stand) record(t *testing.T, id string) map[string]string {
+func (s *stand) record(t *testing.T, id string) lab.Record {
 	t.Helper()
-	var rows []map[string]string
+	var rows []lab.Record
 	err := lab.Until(t.Context(), "the record of request "+id, 20*time.Second, func(ctx context.Context) (string, bool) {
 		var err error
-		rows, err = s.store.Query(ctx, fmt.Sprintf("%q:=%q", s.field, id))
+		rows, err = s.logs.Records(ctx, id)
 		return fmt.Sprintf("%v %v", rows, err), len(rows) > 0
 	})
 	require.NoError(t, err)

@@ -1,0 +1,5 @@
+//go:build !sinks
+
+package e2e
+
+var strictSinks []sink
