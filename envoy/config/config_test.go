@@ -2,6 +2,9 @@ package config
 
 import (
 	"bytes"
+	"encoding/json"
+	"encoding/pem"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,11 +56,44 @@ Look at http://127.0.0.1:9901/stats/prometheus?filter=routelens`, `
     "type": "loki",
     "cluster": "logs",
     "path": "/loki/api/v1/push",
-    "labels": ["service.name", "severity"]
+    "labels": ["service.name", "severity"],
+    "compression": "gzip"
   },
   "resource": {"service.name": "shop"},
   "sampling": {"rate": 0.1, "errors": 1, "slow": {"over": "500ms", "rate": 1}}
 }`, &Cluster{Name: "logs", Address: "loki:3100"}),
+
+	"otlp.yaml": example(`Stats of every route, and records to an OpenTelemetry Collector: one exchange in ten, every error, every slow one.`, `
+{
+  "sink": {
+    "type": "otlp",
+    "cluster": "logs",
+    "path": "/v1/logs",
+    "compression": "gzip"
+  },
+  "resource": {"service.name": "shop"},
+  "sampling": {"rate": 0.1, "errors": 1, "slow": {"over": "500ms", "rate": 1}}
+}`, &Cluster{Name: "logs", Address: "otelcol:4318"}),
+
+	"elasticsearch.yaml": example(`Stats of every route, and records to Elasticsearch or OpenSearch: one exchange in ten, every error, every slow one.
+Put elasticsearch-template.json (or opensearch-template.json) there first, as docs/sinks.md tells.`, `
+{
+  "sink": {
+    "type": "elasticsearch",
+    "cluster": "logs",
+    "path": "/logs-routelens-default/_bulk?filter_path=errors,items.*.status,items.*.error.type",
+    "compression": "gzip"
+  },
+  "resource": {"service.name": "shop"},
+  "sampling": {"rate": 0.1, "errors": 1, "slow": {"over": "500ms", "rate": 1}}
+}`, &Cluster{Name: "logs", Address: "elasticsearch:9200"}),
+}
+
+// secured is the sink of docs/sinks.md that asks for TLS and a credential.
+func secured() Options {
+	o := examples["otlp.yaml"]
+	o.Sink = &Cluster{Name: "logs", Address: "logs.example.com:443", CA: "/etc/ssl/certs/ca-certificates.crt", Credential: "/etc/envoy/logs-credential"}
+	return o
 }
 
 func TestExamplesAreWhatTheTemplateGives(t *testing.T) {
@@ -66,6 +102,44 @@ func TestExamplesAreWhatTheTemplateGives(t *testing.T) {
 		require.NoError(t, Render(&got, options))
 		goldentest.Equal(t, filepath.Join("..", "examples", name), got.String())
 	}
+}
+
+// docs/sinks.md shows configurations that the end-to-end tests run; the files are to say the same.
+func TestExamplesSendAsTheReferenceOfSinksShows(t *testing.T) {
+	page, err := os.ReadFile("../../docs/sinks.md")
+	require.NoError(t, err)
+	headings := map[string]string{
+		"victorialogs.yaml": "VictoriaLogs, lines of JSON", "loki.yaml": "Loki",
+		"otlp.yaml": "OpenTelemetry Collector", "elasticsearch.yaml": "Elasticsearch and OpenSearch",
+	}
+	for name, heading := range headings {
+		_, section, found := strings.Cut(string(page), "\n## "+heading+"\n```json\n")
+		require.True(t, found, "a configuration under %q", heading)
+		section, _, _ = strings.Cut(section, "```")
+		var shown, has map[string]any
+		require.NoError(t, json.Unmarshal([]byte(section), &shown))
+		require.NoError(t, json.Unmarshal([]byte(examples[name].Plugin.Config), &has))
+		delete(has, "sampling")
+		require.Equal(t, has, shown, name)
+	}
+	var whole bytes.Buffer
+	require.NoError(t, Render(&whole, secured()))
+	_, section, _ := strings.Cut(string(page), "\n## TLS and credentials\n")
+	_, section, _ = strings.Cut(section, "```yaml\n")
+	section, _, _ = strings.Cut(section, "```")
+	require.Contains(t, whole.String(), section)
+}
+
+// Elasticsearch's template could not be tried: it is OpenSearch's but for the type of bodies.
+func TestTemplatesOfIndicesDifferInTheTypeOfBodiesAlone(t *testing.T) {
+	read := func(file string) string {
+		text, err := os.ReadFile("../examples/" + file)
+		require.NoError(t, err)
+		require.True(t, json.Valid(text))
+		return string(text)
+	}
+	flattened := strings.ReplaceAll(read("opensearch-template.json"), `"flat_object"`, `"flattened", "depth_limit": 64, "ignore_above": 8191`)
+	require.Equal(t, flattened, read("elasticsearch-template.json"))
 }
 
 func TestEnvoyAcceptsEveryShape(t *testing.T) {
@@ -85,6 +159,7 @@ func TestEnvoyAcceptsEveryShape(t *testing.T) {
 	shapes["every option"] = all
 	all.ListenersFile = filepath.Join(dir, "listeners.yaml")
 	shapes["listeners in a file"] = all
+	shapes["a sink by TLS, with a credential"] = secured()
 
 	artifact, _, _ := strings.Cut(needed(t, "ROUTELENS_WASM"), ":")
 	for name, options := range shapes {
@@ -94,6 +169,16 @@ func TestEnvoyAcceptsEveryShape(t *testing.T) {
 				plugin.File = artifact
 				plugin.Env = map[string]string{"REGION": "1"}
 				options.Plugin = &plugin
+			}
+			if options.Sink != nil && options.Sink.CA != "" {
+				sink := *options.Sink
+				sink.CA, sink.Credential = filepath.Join(dir, "ca.pem"), filepath.Join(dir, "credential")
+				server := httptest.NewTLSServer(nil)
+				server.Close()
+				ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+				require.NoError(t, os.WriteFile(sink.CA, ca, 0o600))
+				require.NoError(t, os.WriteFile(sink.Credential, []byte("Bearer open-sesame"), 0o600))
+				options.Sink = &sink
 			}
 			if options.ListenersFile != "" {
 				var listeners bytes.Buffer

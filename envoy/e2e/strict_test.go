@@ -12,6 +12,12 @@ import (
 	"github.com/routelens/routelens/envoy/lab"
 )
 
+// The sizes of `make test-sinks`: the bars' own.
+const (
+	heldRequests   = 50_000
+	spoiltRequests = 50_000
+)
+
 // strictSinks take longer to build, and refuse what others let pass.
 var strictSinks = []sink{
 	{"Loki", func(t *testing.T) lab.LogStore { return startLoki(t) }, underscored},

@@ -108,7 +108,11 @@ func (l *Loki) Stored(ctx context.Context, run string) (map[string]int, error) {
 
 // Records are a request's, of the last day.
 func (l *Loki) Records(ctx context.Context, id string) ([]Record, error) {
-	query := fmt.Sprintf("%s | envoy_request_id=`%s`", everyStream, id)
+	return l.Query(ctx, fmt.Sprintf("%s | envoy_request_id=%q", everyStream, id))
+}
+
+// Query runs LogQL over the last day, and gives at most 100 records.
+func (l *Loki) Query(ctx context.Context, query string) ([]Record, error) {
 	page, err := fetch(ctx, l.URL+"/loki/api/v1/query_range", "query", query, "since", "24h")
 	if err != nil {
 		return nil, err
@@ -129,7 +133,7 @@ func (l *Loki) Records(ctx context.Context, id string) ([]Record, error) {
 		for _, value := range result.Values {
 			ns, err := strconv.ParseInt(value[0], 10, 64)
 			if err != nil {
-				return nil, fmt.Errorf("Loki's time of request %q: %w", id, err)
+				return nil, fmt.Errorf("Loki's time of a record: %w", err)
 			}
 			r := Record(maps.Clone(result.Stream))
 			r["time"], r["message"] = time.Unix(0, ns).UTC().Format(time.RFC3339Nano), value[1]

@@ -77,6 +77,11 @@ func (s *OpenSearch) Stored(ctx context.Context, run string) (map[string]int, er
 
 // Records are a request's.
 func (s *OpenSearch) Records(ctx context.Context, id string) ([]Record, error) {
+	return s.Query(ctx, fmt.Sprintf(`{"query": {"term": {"envoy.request_id": %q}}}`, id))
+}
+
+// Query runs a search, and gives at most 10 records.
+func (s *OpenSearch) Query(ctx context.Context, query string) ([]Record, error) {
 	var page struct {
 		Hits struct {
 			Hits []struct {
@@ -84,7 +89,7 @@ func (s *OpenSearch) Records(ctx context.Context, id string) ([]Record, error) {
 			}
 		}
 	}
-	if err := s.search(ctx, fmt.Sprintf(`{"query": {"term": {"envoy.request_id": %q}}}`, id), &page); err != nil {
+	if err := s.search(ctx, query, &page); err != nil {
 		return nil, err
 	}
 	var records []Record

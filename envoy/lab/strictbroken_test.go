@@ -75,6 +75,7 @@ func TestOpenSearchAsAStoreRefusesSingleRecords(t *testing.T) {
 		{"a time that is none", second(`"@timestamp": "`, `"`, "yesterday"), "", "13"},
 		{"a text where the template has a number", second(`"message": `, ",", `"m", "http.response.status_code": "none"`), "", "13"},
 		{"a body that is no object", second(`"message": `, ",", `"m", "http.request.body.json": [1]`), "", "13"},
+		{"a body's value beyond 32 KiB", second(`"message": `, ",", fmt.Sprintf(`"m", "http.request.body.json": {"a": "%040000d"}`, 0)), "", "13"},
 		{"a document that is no JSON", second(`{"@timestamp"`, ",", `: `), "", "13"},
 		{"an action that is no JSON", second(`{"create"`, "\n", `: `), "400", ""},
 	})
