@@ -82,6 +82,9 @@ func documented(t *testing.T, heading string, changes settings) settings {
 	return found
 }
 
+// unhurried lets a store take its time, on a machine that does all the rest as well.
+var unhurried = settings{"sink.timeout": "60s", "sink.buffer.max_bytes": "256MiB"}
+
 func eachSink(t *testing.T, test func(t *testing.T, wasm string, to sink)) {
 	eachArtifact(t, func(t *testing.T, wasm string) {
 		for _, to := range sinks {
@@ -92,7 +95,7 @@ func eachSink(t *testing.T, test func(t *testing.T, wasm string, to sink)) {
 
 func TestEachSinkHoldsEveryRequestOnce(t *testing.T) {
 	eachSink(t, func(t *testing.T, wasm string, to sink) {
-		s := open(t, standOptions{wasm: wasm, plugin: documented(t, to.heading, nil), logs: to.start(t), concurrency: 4})
+		s := open(t, standOptions{wasm: wasm, plugin: documented(t, to.heading, unhurried), logs: to.start(t), concurrency: 4})
 		report := s.load(t, lab.Load{Mix: lab.ShopMix(), Total: heldRequests, Workers: 32})
 		s.reconcile(t, report)
 	})

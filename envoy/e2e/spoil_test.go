@@ -153,19 +153,18 @@ func retimed(by time.Duration) spoil {
 
 // spoiling is a way to break a record for a sink, and what is to become of it.
 type spoiling struct {
-	name    string
-	to      string // heading of the sink
-	way     spoil
-	reason  string // of routelens_records_dropped_total; empty: the store says nothing, and it counts as delivered
-	changes settings
+	name   string
+	to     string // heading of the sink
+	way    spoil
+	reason string // of routelens_records_dropped_total; empty: the store says nothing, and it counts as delivered
 }
 
 var spoilings = []spoiling{
-	{"a line that VictoriaLogs drops without a word", "VictoriaLogs, lines of JSON", cutLine, "", nil},
-	{"a log record that a backend refuses by partial success", "OpenTelemetry Collector", refusedByBackend, "rejected", nil},
-	{"an entry too old for Loki", "Loki", retimed(-30 * 24 * time.Hour), "too_old", nil},
-	{"an entry far behind its stream in Loki", "Loki", retimed(-3 * time.Hour), "out_of_order", nil},
-	{"a document of the wrong type for OpenSearch", "Elasticsearch and OpenSearch", wrongType, "rejected", nil},
+	{"a line that VictoriaLogs drops without a word", "VictoriaLogs, lines of JSON", cutLine, ""},
+	{"a log record that a backend refuses by partial success", "OpenTelemetry Collector", refusedByBackend, "rejected"},
+	{"an entry too old for Loki", "Loki", retimed(-30 * 24 * time.Hour), "too_old"},
+	{"an entry far behind its stream in Loki", "Loki", retimed(-3 * time.Hour), "out_of_order"},
+	{"a document of the wrong type for OpenSearch", "Elasticsearch and OpenSearch", wrongType, "rejected"},
 }
 
 func TestASinkThatRefusesOneRecordOfEachBatchHoldsTheOthers(t *testing.T) {
@@ -183,10 +182,9 @@ func TestASinkThatRefusesOneRecordOfEachBatchHoldsTheOthers(t *testing.T) {
 func spoilOneOfEach(t *testing.T, wasm string, to sink, c spoiling) {
 	store := to.start(t)
 	between := startSpoiler(t, store, c.way)
-	s := open(t, standOptions{
-		wasm: wasm, logs: store, sink: strings.TrimPrefix(between.URL, "http://"), concurrency: 4,
-		plugin: documented(t, to.heading, settings{"sink.compression": "gzip", "sink.timeout": "60s", "sink.buffer.max_bytes": "64MiB"}),
-	})
+	plugin := documented(t, to.heading, unhurried)
+	plugin["sink.compression"] = "gzip"
+	s := open(t, standOptions{wasm: wasm, logs: store, sink: strings.TrimPrefix(between.URL, "http://"), concurrency: 4, plugin: plugin})
 	report := s.load(t, lab.Load{Mix: lab.ShopMix(), Total: spoiltRequests, Workers: 32})
 	sent, stats := s.reconcileCounters(t, report)
 	pipeline, broken := stats.Pipeline(), len(between.broken)

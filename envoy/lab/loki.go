@@ -38,9 +38,11 @@ limits_config:
   ingestion_burst_size_mb: 1000
   per_stream_rate_limit: 1GB
   per_stream_rate_limit_burst: 1GB
-  max_query_series: 1000000
+  max_entries_limit_per_query: %[6]d
 analytics: {reporting_enabled: false}
 `
+
+const maxEntries = 1_000_000
 
 // StartLoki returns once Loki takes records.
 func StartLoki(ctx context.Context, o StoreOptions) (_ *Loki, err error) {
@@ -54,7 +56,7 @@ func StartLoki(ctx context.Context, o StoreOptions) (_ *Loki, err error) {
 		return nil, err
 	}
 	settings, data := filepath.Join(o.Dir, "loki.yaml"), filepath.Join(o.Dir, "loki")
-	text := fmt.Sprintf(lokiSettings, port(o.Address), port(grpc), data, data+"/chunks", data+"/rules")
+	text := fmt.Sprintf(lokiSettings, port(o.Address), port(grpc), data, data+"/chunks", data+"/rules", maxEntries)
 	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -77,30 +79,17 @@ func (l *Loki) Cluster() *config.Cluster { return &config.Cluster{Name: "logs", 
 // everyStream selects as LogQL must: by a label that all have.
 const everyStream = `{service_name=~".+"}`
 
-// Stored counts a run's records of the last day.
+// Stored counts a run's records of the last day. Counting by id is Loki's work in principle, but it takes minutes where
+// there are as many ids as records: so it gives the ids, as lines of one stream, and they are counted here.
 func (l *Loki) Stored(ctx context.Context, run string) (map[string]int, error) {
-	query := fmt.Sprintf("sum by (envoy_request_id) (count_over_time(%s | envoy_request_id=~`%s.*` [1d]))", everyStream, run)
-	page, err := fetch(ctx, l.URL+"/loki/api/v1/query", "query", query)
+	lines, err := l.entries(ctx, fmt.Sprintf("%s | envoy_request_id=~`%s.*` | line_format `{{.envoy_request_id}}` | keep service_name", everyStream, run))
 	if err != nil {
 		return nil, err
 	}
-	var answer struct {
-		Data struct {
-			Result []struct {
-				Metric struct {
-					ID string `json:"envoy_request_id"`
-				}
-				Value [2]any // when, how many
-			}
-		}
-	}
-	if err := json.Unmarshal(page, &answer); err != nil {
-		return nil, fmt.Errorf("Loki's answer to %q: %w", query, err)
-	}
-	ids := make(map[string]int, len(answer.Data.Result))
-	for _, result := range answer.Data.Result {
-		if ids[result.Metric.ID], err = strconv.Atoi(fmt.Sprint(result.Value[1])); err != nil {
-			return nil, fmt.Errorf("Loki's count of request %q: %w", result.Metric.ID, err)
+	ids := map[string]int{}
+	for _, stream := range lines {
+		for _, value := range stream.Values {
+			ids[value[1]]++
 		}
 	}
 	return ids, nil
@@ -111,34 +100,41 @@ func (l *Loki) Records(ctx context.Context, id string) ([]Record, error) {
 	return l.Query(ctx, fmt.Sprintf("%s | envoy_request_id=%q", everyStream, id))
 }
 
-// Query runs LogQL over the last day, and gives at most 100 records.
-func (l *Loki) Query(ctx context.Context, query string) ([]Record, error) {
-	page, err := fetch(ctx, l.URL+"/loki/api/v1/query_range", "query", query, "since", "24h")
+// Query runs LogQL over the last day.
+func (l *Loki) Query(ctx context.Context, logql string) ([]Record, error) {
+	streams, err := l.entries(ctx, logql)
 	if err != nil {
 		return nil, err
 	}
-	var answer struct {
-		Data struct {
-			Result []struct {
-				Stream map[string]string // labels and metadata
-				Values [][2]string       // when, the line
-			}
-		}
-	}
-	if err := json.Unmarshal(page, &answer); err != nil {
-		return nil, fmt.Errorf("Loki's answer to %q: %w", query, err)
-	}
 	var records []Record
-	for _, result := range answer.Data.Result {
-		for _, value := range result.Values {
+	for _, stream := range streams {
+		for _, value := range stream.Values {
 			ns, err := strconv.ParseInt(value[0], 10, 64)
 			if err != nil {
 				return nil, fmt.Errorf("Loki's time of a record: %w", err)
 			}
-			r := Record(maps.Clone(result.Stream))
+			r := Record(maps.Clone(stream.Stream))
 			r["time"], r["message"] = time.Unix(0, ns).UTC().Format(time.RFC3339Nano), value[1]
 			records = append(records, r)
 		}
 	}
 	return records, nil
+}
+
+// lokiStream is a part of Loki's answers.
+type lokiStream struct {
+	Stream map[string]string // labels and metadata
+	Values [][2]string       // when, the line
+}
+
+func (l *Loki) entries(ctx context.Context, logql string) ([]lokiStream, error) {
+	page, err := fetch(ctx, l.URL+"/loki/api/v1/query_range", "query", logql, "since", "24h", "limit", strconv.Itoa(maxEntries))
+	if err != nil {
+		return nil, err
+	}
+	var answer struct{ Data struct{ Result []lokiStream } }
+	if err := json.Unmarshal(page, &answer); err != nil {
+		return nil, fmt.Errorf("Loki's answer to %q: %w", logql, err)
+	}
+	return answer.Data.Result, nil
 }
