@@ -11,81 +11,116 @@ import (
 // detectors find what is hidden wherever it stands. Each is a small function,
 // asked only at the characters that such a thing begins with, and none reads a
 // text twice: a client chooses what they read.
-type detectors struct{ card, bearer, jwt, email, privateKey bool }
+type detectors [kinds]bool
 
-// What stands for what they find.
+type kind int
+
 const (
-	cardWord       = "[card]"
-	tokenWord      = "[token]"
-	jwtWord        = "[jwt]"
-	emailWord      = "[email]"
-	privateKeyWord = "[private_key]"
+	ofCard kind = iota
+	ofBearer
+	ofJWT
+	ofEmail
+	ofPrivateKey
+	kinds
 )
 
-func newDetectors(names []string) detectors {
-	has := func(name string) bool { return slices.Contains(names, name) }
-	return detectors{
-		card: has(config.DetectCard), bearer: has(config.DetectBearer), jwt: has(config.DetectJWT),
-		email: has(config.DetectEmail), privateKey: has(config.DetectPrivateKey),
+// What the kinds are called, and what stands for them.
+var (
+	kindNames = [kinds]string{config.DetectCard, config.DetectBearer, config.DetectJWT, config.DetectEmail, config.DetectPrivateKey}
+	kindWords = [kinds]string{"[card]", "[token]", "[jwt]", "[email]", "[private_key]"}
+)
+
+func newDetectors(names []string) (d detectors) {
+	for k := range kinds {
+		d[k] = slices.Contains(names, kindNames[k])
 	}
+	return d
 }
 
-func (d *detectors) any() bool { return d.card || d.bearer || d.jwt || d.email || d.privateKey }
+func (d *detectors) any() bool { return *d != detectors{} }
 
-// append appends s with what is found in it hidden. Where nothing is found
-// nothing is appended.
+// append appends s with what is found in it hidden; of things that overlap, all.
+// Where nothing is found nothing is appended.
 func (d *detectors) append(dst []byte, s string) (hidden []byte, found bool) {
 	if !d.any() {
 		return dst, false
 	}
-	clean, floor := 0, 0 // no address begins before floor
-	for i := 0; i < len(s); {
-		begin, end, word := i, 0, ""
-		next := i + 1
-		switch c := s[i]; {
-		case c >= '0' && c <= '9':
-			if d.card {
-				end, next = card(s, i)
-				word = cardWord
-			}
-		case c == '@':
-			if d.email {
-				begin, end = email(s, i, 1, floor)
-				floor, word = i+1, emailWord
-			}
-		case c == '%':
-			if size := encodedAt(s[i:]); d.email && size > 0 {
-				begin, end = email(s, i, size, floor)
-				floor, word = i+size, emailWord
-			}
-			next = escapeEnd(s, i)
-		case c == 'e':
-			if d.jwt && strings.HasPrefix(s[i:], "eyJ") {
-				end, next = jwt(s, i)
-				word = jwtWord
-			}
-		case c == 'B' || c == 'b':
-			if d.bearer && beginsWord(s, i) {
-				begin, end = credential(s, i)
-				word = tokenWord
-			}
-		case c == '-':
-			if d.privateKey && strings.HasPrefix(s[i:], pemBegin) {
-				end = privateKey(s, i)
-				word = privateKeyWord
-			}
-		}
-		if end == 0 {
-			i = next
+	var read [kinds]int // how far each detector has read
+	clean := 0          // all before it is written
+	begin, end, word := 0, 0, ""
+	for i := range len(s) {
+		k := trigger(s, i, &read)
+		if k == kinds || !d[k] || i < read[k] {
 			continue
 		}
-		dst = append(append(dst, s[clean:begin]...), word...)
-		clean, floor, i, found = end, end, end, true
+		b, e := k.find(s, i, &read)
+		if e == 0 {
+			continue
+		}
+		b = max(b, clean)
+		if found && b < end {
+			begin, end = min(begin, b), max(end, e)
+			continue
+		}
+		if found {
+			dst = append(append(dst, s[clean:begin]...), word...)
+			clean = end
+		}
+		begin, end, word, found = b, e, kindWords[k], true
 	}
 	if !found {
 		return dst, false
 	}
-	return append(dst, s[clean:]...), true
+	dst = append(append(dst, s[clean:begin]...), word...)
+	return append(dst, s[end:]...), true
+}
+
+// trigger tells what may begin at i, or what the character at i is the middle of.
+func trigger(s string, i int, read *[kinds]int) kind {
+	switch c := s[i]; {
+	case c == '@':
+		return ofEmail
+	case c >= '0' && c <= '9':
+		return ofCard
+	case c == '%':
+		read[ofCard] = max(read[ofCard], escapeEnd(s, i))
+		if encodedAt(s[i:]) > 0 {
+			return ofEmail
+		}
+	case c == 'e' && strings.HasPrefix(s[i:], "eyJ"):
+		return ofJWT
+	case (c == 'B' || c == 'b') && beginsWord(s, i):
+		return ofBearer
+	case c == '-' && strings.HasPrefix(s[i:], pemBegin):
+		return ofPrivateKey
+	}
+	return kinds
+}
+
+// find gives the place of what begins at i, or a zero end, and says how far it
+// has read.
+func (k kind) find(s string, i int, read *[kinds]int) (begin, end int) {
+	begin = i
+	next := i + 1
+	switch k {
+	case ofCard:
+		next, end = digitsEnd(s, i), card(s, i)
+	case ofBearer:
+		begin, end = credential(s, i)
+	case ofJWT:
+		end, next = jwt(s, i)
+	case ofEmail:
+		size := encodedAt(s[i:])
+		begin, end = email(s, i, size, read[k])
+		next = i + size
+	case ofPrivateKey:
+		end = privateKey(s, i)
+	}
+	if k != ofCard { // of which another may begin within
+		next = max(next, end)
+	}
+	read[k] = next
+	return begin, end
 }
 
 // Lengths of card numbers (ISO/IEC 7812-1).
@@ -94,23 +129,6 @@ const (
 	maxCard = 19
 )
 
-// card finds a card number that begins with the group of digits at i; groups
-// stand apart by one space, encoded or not, or dash. Where two overlap, both are hidden. If there
-// is none, the search goes on at next.
-func card(s string, i int) (end, next int) {
-	next = digitsEnd(s, i)
-	end = oneCard(s, i)
-	for at := next; at < end; {
-		group := at
-		if isDigit(s[at]) {
-			end = max(end, oneCard(s, at))
-			group = digitsEnd(s, at)
-		}
-		at = max(group, at+1) // a gap
-	}
-	return end, next
-}
-
 func digitsEnd(s string, i int) int {
 	for i < len(s) && isDigit(s[i]) {
 		i++
@@ -118,9 +136,10 @@ func digitsEnd(s string, i int) int {
 	return i
 }
 
-// oneCard gives the end of the longest card number that begins at i, or 0. The
+// card gives the end of the longest card number that begins with the group of
+// digits at i, or 0; groups stand apart by one space, encoded or not, or dash. The
 // sum is taken both ways (Luhn), as the number's end says which digits double.
-func oneCard(s string, i int) (end int) {
+func card(s string, i int) (end int) {
 	for i+1 < len(s) && s[i] == '0' && isDigit(s[i+1]) {
 		i++ // padding
 	}
@@ -187,7 +206,7 @@ func issued(first byte, count int) bool {
 func cardNumber(number string) bool {
 	number = strings.TrimPrefix(number, "-")
 	size := digitsEnd(number, 0)
-	if oneCard(number[:size], 0) == size {
+	if card(number[:size], 0) == size {
 		return size > 0
 	}
 	at := strings.IndexAny(number, "eE")
@@ -215,7 +234,7 @@ func cardNumber(number string) bool {
 	for range power - fraction {
 		all = append(all, '0')
 	}
-	return oneCard(view(all), 0) == len(all)
+	return card(view(all), 0) == len(all)
 }
 
 // email finds an address around the @ at at, which is size bytes long. What
@@ -245,8 +264,8 @@ func email(s string, at, size, floor int) (begin, end int) {
 	return begin, end
 }
 
-// escapeEnd is where the search goes on behind the % at i: not in the middle of
-// an escape, whose digits are none of the text's.
+// escapeEnd is where the digits of the escape end that may be at i: they are
+// none of the text's.
 func escapeEnd(s string, i int) int {
 	switch {
 	case i+2 >= len(s) || !isDigit(s[i+1]) || hexDigit(s[i+2]) < 0:
@@ -263,9 +282,12 @@ func beginsWord(s string, i int) bool {
 	return i == 0 || !isAlphanumeric(s[i-1]) || i >= 3 && s[i-3] == '%'
 }
 
-// encodedAt gives the size of a percent-encoded @, once or more, that s begins
-// with, or 0.
+// encodedAt gives the size of an @ that s begins with, percent-encoded or not,
+// once or more, or 0.
 func encodedAt(s string) int {
+	if s[0] == '@' {
+		return 1
+	}
 	i := 1
 	for strings.HasPrefix(s[i:], "25") {
 		i += 2

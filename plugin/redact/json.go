@@ -420,10 +420,10 @@ func (p *pass) scalar(c byte) outcome {
 	switch raw := p.src[begin:end]; {
 	case p.rule != none:
 		p.hide(p.treatment(), view(raw), false)
-	case number && p.r.detect.card && cardNumber(view(raw)):
+	case number && p.r.detect[ofCard] && cardNumber(view(raw)):
 		p.hit = true
 		p.lead()
-		p.dst = append(p.dst, `"`+cardWord+`"`...)
+		p.dst = append(p.dst, `"`+kindWords[ofCard]+`"`...)
 	default:
 		p.lead()
 		p.dst = append(p.dst, raw...)

@@ -8,7 +8,7 @@ import (
 type token struct {
 	begin, end int
 	escaped    bool // it has a \
-	broken     bool // half a surrogate pair, or bytes that are not UTF-8: nobody can say what a server makes of it
+	broken     bool // half a surrogate pair, bytes that are not UTF-8, or U+FFFD, which stood for such: nobody can say what a server makes of it
 	null       bool // it has U+0000, where some servers end a text
 }
 
@@ -32,7 +32,7 @@ func scanString(src []byte, at int) (t token, o outcome) {
 			i++
 		default:
 			r, size := utf8.DecodeRune(src[i:])
-			t.broken = t.broken || r == utf8.RuneError && size == 1
+			t.broken = t.broken || r == utf8.RuneError
 			i += size
 		}
 	}
@@ -61,7 +61,7 @@ func (t *token) escape(s []byte) (size int, o outcome) {
 		}
 	}
 	r, size := escapedRune(s)
-	t.broken = t.broken || r == utf8.RuneError && size == 6 && hexRune(s[2:6]) != utf8.RuneError
+	t.broken = t.broken || r == utf8.RuneError
 	t.null = t.null || r == 0
 	return size, whole
 }
