@@ -49,7 +49,7 @@ func (d *detectors) append(dst []byte, s string) (hidden []byte, found bool) {
 	clean := 0          // all before it is written
 	begin, end, word := 0, 0, ""
 	for i := range len(s) {
-		k := trigger(s, i, &read)
+		k := trigger(s, i)
 		if k == kinds || !d[k] || i < read[k] {
 			continue
 		}
@@ -76,17 +76,14 @@ func (d *detectors) append(dst []byte, s string) (hidden []byte, found bool) {
 }
 
 // trigger tells what may begin at i, or what the character at i is the middle of.
-func trigger(s string, i int, read *[kinds]int) kind {
+func trigger(s string, i int) kind {
 	switch c := s[i]; {
 	case c == '@':
 		return ofEmail
 	case c >= '0' && c <= '9':
 		return ofCard
-	case c == '%':
-		read[ofCard] = max(read[ofCard], escapeEnd(s, i))
-		if encodedAt(s[i:]) > 0 {
-			return ofEmail
-		}
+	case c == '%' && encodedAt(s[i:]) > 0:
+		return ofEmail
 	case c == 'e' && strings.HasPrefix(s[i:], "eyJ"):
 		return ofJWT
 	case (c == 'B' || c == 'b') && beginsWord(s, i):
@@ -105,6 +102,9 @@ func (k kind) find(s string, i int, read *[kinds]int) (begin, end int) {
 	switch k {
 	case ofCard:
 		next, end = digitsEnd(s, i), card(s, i)
+		if end == 0 && i > 0 && s[i-1] == '%' && i+2 < next { // the first two are an escape's
+			begin, end = i+2, card(s, i+2)
+		}
 	case ofBearer:
 		begin, end = credential(s, i)
 	case ofJWT:
@@ -262,18 +262,6 @@ func email(s string, at, size, floor int) (begin, end int) {
 		return 0, 0
 	}
 	return begin, end
-}
-
-// escapeEnd is where the digits of the escape end that may be at i: they are
-// none of the text's.
-func escapeEnd(s string, i int) int {
-	switch {
-	case i+2 >= len(s) || !isDigit(s[i+1]) || hexDigit(s[i+2]) < 0:
-		return i + 1
-	case isDigit(s[i+2]):
-		return i + 3
-	}
-	return i + 2
 }
 
 // beginsWord tells whether no letter, digit or part of an escape before i
