@@ -47,12 +47,13 @@ func (r *Redactor) Form(dst, body []byte, cut bool) ([]byte, Verdict) {
 // field appends a field of a form, unless a rule removes it.
 func (r *Redactor) field(dst []byte, field string) (out []byte, kept bool, verdict Verdict) {
 	name, value, valued := strings.Cut(field, "=")
-	decoded, sound := appendUnescaped(nil, name, true)
-	text, _ := appendUnescaped(nil, value, true)
-	if begins(decoded) >= 0 { // a document without a name
+	sound := false
+	r.name, sound = appendUnescaped(r.name[:0], name, true)
+	r.text, _ = appendUnescaped(r.text[:0], value, true)
+	if begins(r.name) >= 0 { // a document without a name
 		return append(dst, Masked...), true, Redacted
 	}
-	set, rule := r.formPlace(decoded)
+	set, rule := r.formPlace(view(r.name))
 	if !sound || strings.Contains(field, ";") { // which some servers take for &
 		rule = doubtful
 	}
@@ -69,14 +70,14 @@ func (r *Redactor) field(dst []byte, field string) (out []byte, kept bool, verdi
 		}
 		name, _, _ = strings.Cut(name, ";")
 		dst = append(r.appendName(dst, name), '=')
-		return r.replaceEscaped(dst, t, view(text)), true, Redacted
+		return r.replaceEscaped(dst, t, view(r.text)), true, Redacted
 	}
 	dst = r.appendName(dst, name)
 	if !valued {
 		return dst, true, Redacted
 	}
 	dst = append(dst, '=')
-	hidden, f := r.within(text, set, 0)
+	hidden, f := r.within(r.text, set, 0)
 	switch f {
 	case tooDeep, unclear:
 		return append(dst, Masked...), true, Redacted
@@ -100,37 +101,63 @@ func (r *Redactor) appendName(dst []byte, name string) []byte {
 }
 
 // formPlace finds where a field's name leads, and the rule that hides its value.
-func (r *Redactor) formPlace(name []byte) (set []int32, rule int32) {
+func (r *Redactor) formPlace(name string) (set []int32, rule int32) {
 	if !r.Names() {
 		return nil, none
 	}
-	keys, ok := formKeys(strings.TrimSpace(view(name)))
-	if !ok || strings.IndexByte(view(name), 0) >= 0 {
+	name = strings.TrimSpace(name)
+	keys, ok := formKeys(name)
+	if !ok || strings.IndexByte(name, 0) >= 0 {
 		return nil, doubtful
 	}
-	rule = none
-	set = r.paths.start(nil)
+	p := &r.paths
+	// The name as one key, which has dots and brackets in it, or what PHP makes of those.
+	r.folded = appendFolded(r.folded[:0], name)
+	rule = r.ruleOf(view(r.folded))
+	if underscore(r.folded) {
+		rule = min(rule, r.ruleOf(view(r.folded)))
+	}
+	set = p.single(p.start(r.sets[0][:0]), 0)
 	for i, key := range keys {
-		from := r.paths.single(set, 0)
-		rule = min(rule, r.paths.ends(from))
+		r.sets[i%2] = set
+		rule = min(rule, p.ends(set))
 		r.folded = appendFolded(r.folded[:0], key)
-		set = r.paths.step(nil, from, view(r.folded))
+		from := set
+		set = p.step(r.sets[(i+1)%2][:0], from, view(r.folded))
 		if key == "" || i > 0 && digitsEnd(key, 0) == len(key) { // an item of a list
-			set = r.paths.join(set, from)
+			set = p.join(set, from)
+		}
+		set = p.single(set, 0)
+	}
+	return set, min(rule, p.ends(set))
+}
+
+// ruleOf finds the rule for a name that is one key.
+func (r *Redactor) ruleOf(key string) int32 {
+	p := &r.paths
+	r.sets[0] = p.start(r.sets[0][:0])
+	r.sets[1] = p.step(r.sets[1][:0], r.sets[0], key)
+	r.sets[1] = p.single(r.sets[1], 0)
+	return p.ends(r.sets[1])
+}
+
+// underscore writes _ where PHP does in the name of a variable
+// (https://www.php.net/manual/en/language.variables.external.php).
+func underscore(name []byte) (changed bool) {
+	for i, c := range name {
+		if c == '.' || c == ' ' {
+			name[i], changed = '_', true
 		}
 	}
-	set = r.paths.single(set, 0)
-	rule = min(rule, r.paths.ends(set))
-	// The name as one key, which has dots and brackets in it.
-	r.folded = appendFolded(r.folded[:0], strings.TrimSpace(view(name)))
-	all := r.paths.step(nil, r.paths.start(nil), view(r.folded))
-	rule = min(rule, r.paths.ends(r.paths.single(all, 0)))
-	return set, rule
+	return changed
 }
 
 // formKeys parts a name such as user[email], items[0].name or tags[]. Servers
 // read odd brackets in odd ways: such a name is not ok.
 func formKeys(name string) (keys []string, ok bool) {
+	if strings.IndexAny(name, ".[]") < 0 {
+		return []string{name}, true
+	}
 	begin := 0
 	for i := 0; i < len(name); i++ {
 		switch name[i] {

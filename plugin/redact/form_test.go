@@ -20,6 +20,7 @@ func TestAForm(t *testing.T) {
 		{"loses an item of a list", "a.1", "a[0]=x&a[1]=y", "a[0]=x&a[1]=[masked]"},
 		{"loses a field at any depth", "**.pin", "a[b][pin]=1&pin=2", "a[b][pin]=[masked]&pin=[masked]"},
 		{"loses a name with dots in it", `a\.b`, "a.b=1", "a.b=[masked]"},
+		{"loses a name that PHP makes of another", "a_b", "a.b=1&a+b=2&a_b=3&a-b=4", "a.b=[masked]&a+b=[masked]&a_b=[masked]&a-b=4"},
 		{"loses a name with its value", "a remove", "a=1&b=2&a=3", "b=2"},
 		{"shows a hash of the decoded value", "a hash", "a=%78", "a=[hash:ebb20db31f7ebada]"},
 		{"loses what cannot be read with certainty", "x", "%zz=1&a[b=2&a]=3&b;x=4&a[b]c=5&c=6;x=7&d%00=8", "%zz=[masked]&a[b=[masked]&a]=[masked]&b=[masked]&a[b]c=[masked]&c=[masked]&d%00=[masked]"},

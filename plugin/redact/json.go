@@ -52,7 +52,9 @@ func (r *Redactor) JSON(dst, doc []byte, o Options) ([]byte, Verdict) {
 
 // letGo frees what only a large body needed.
 func (r *Redactor) letGo() {
-	r.decoded, r.folded, r.found, r.keys = small(r.decoded), small(r.folded), small(r.found), small(r.keys)
+	for _, b := range []*[]byte{&r.decoded, &r.folded, &r.found, &r.keys, &r.name, &r.text, &r.plain} {
+		*b = small(*b)
+	}
 	for i := range r.passes {
 		r.passes[i].text = small(r.passes[i].text)
 		r.passes[i].dst = small(r.passes[i].dst)

@@ -2,8 +2,10 @@ package redact
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -176,5 +178,43 @@ func TestDetectorsReadTextsKeysAndNumbers(t *testing.T) {
 		got, verdict := r.JSON(nil, []byte(doc), Options{})
 		require.Equal(t, Redacted, verdict)
 		assert.Equal(t, want, string(got))
+	}
+}
+
+// A client chooses the document: whatever it is, the work is in proportion to
+// its size.
+func TestNoDocumentMakesTheWorkGrowFasterThanItself(t *testing.T) {
+	many := []string{"**.secret", "**.a.**.a.**.a.**.b", "*a*a*a*b", "x.*.y"}
+	for i := range 150 {
+		many = append(many, fmt.Sprintf("**.name%d", i), fmt.Sprintf("a.b%d.*", i))
+	}
+	r := New(&config.Redact{Rules: rules(many[:200]...), Detect: config.Detectors})
+	repeat := func(begin, unit, end string) string {
+		return begin + strings.Repeat(unit, (1<<20)/len(unit)) + end
+	}
+	nested := `"` + repeat("", `{\"a\":`, "") + `"`
+	for _, doc := range []string{
+		repeat("[", "1,", "1]"), repeat("[", `"",`, "1]"), repeat("{", `"a":1,`, `"a":1}`), repeat("{", `"secret":1,`, `"a":1}`), repeat("[", `{"a":[{"a":1}]},`, "1]"),
+		repeat(`{"`, "a", `":1}`), repeat(`{"`, `\u0061`, `":1}`), repeat(`"`, `\\`, `"`), repeat("[", `"{",`, "1]"), repeat(`"`, `{\"a\":1}`, `"`), repeat(`"`, `[]`, `["`), repeat("", "9", ""),
+		repeat("[", `"\"\"",`, "1]"), nested, repeat(`"`, "%2525", `"`), repeat("", " ", "1"), repeat("[", "9e99,", "1]"), repeat("1e", "9", ""),
+	} {
+		begin := time.Now()
+		_, _ = r.JSON(nil, []byte(doc), Options{})
+		assert.Less(t, time.Since(begin), 2*time.Second, doc[:20])
+		begin = time.Now()
+		_, _ = r.JSON(nil, []byte(doc), Options{Cut: true, Opaque: true})
+		assert.Less(t, time.Since(begin), 2*time.Second, doc[:20])
+	}
+	for _, unit := range []string{"a=&", "&", "a[", "a[]", "a[0]", "a.", "=", "%25", "secret=1&", ";", "a[b]=1&", "{", "%7B", "a=%7B&", "a=%252525&"} {
+		form := strings.Repeat(unit, (1<<20)/len(unit))
+		begin := time.Now()
+		_, _ = r.Form(nil, []byte(form), false)
+		assert.Less(t, time.Since(begin), 4*time.Second, unit)
+	}
+	templates := hidingPath("/users/{id}", "/{a}/{b...}", "/{x}/users/{id}/{rest...}")
+	for _, unit := range []string{"/", "/a", "/..", "/a/..", "%2f", "%25", "a", "\\", "/users/1", "/%2e%2e", ";", "/%252525"} {
+		begin := time.Now()
+		templates.Path(strings.Repeat(unit, (64<<10)/len(unit)))
+		assert.Less(t, time.Since(begin), time.Second, unit)
 	}
 }

@@ -42,7 +42,7 @@ func appendEscaped(dst []byte, text string, plus bool) []byte {
 const upperHex = "0123456789ABCDEF"
 
 // maxEscaped is how many times over a text may be percent-encoded to be looked
-// into.
+// into: decoding without end would be as much work as a client likes.
 const maxEscaped = 3
 
 // detectEscaped looks for what the detectors know in a percent-encoded text, as
@@ -52,25 +52,22 @@ func (r *Redactor) detectEscaped(s string, plus bool) (hidden string, found bool
 	if !r.Detects() || s == "" {
 		return s, false
 	}
-	text, spaces := s, plus
+	r.plain, _ = appendUnescaped(r.plain[:0], s, plus)
 	for range maxEscaped {
-		decoded, _ := appendUnescaped(nil, text, spaces)
-		stable := len(decoded) == len(text)
-		switch words, f := r.within(decoded, nil, 0); f {
-		case nothing:
-			text = view(decoded)
+		switch words, f := r.within(r.plain, nil, 0); f {
 		case something:
-			text, found = string(words), true
-		default:
-			text, found, stable = Masked, true, true
+			r.plain, found = append(r.plain[:0], words...), true
+		case unclear, tooDeep:
+			return Masked, true
 		}
-		if stable {
+		size := len(r.plain)
+		r.plain, _ = appendUnescaped(r.plain[:0], view(r.plain), false) // in place, as it never grows
+		if len(r.plain) == size {
 			break
 		}
-		spaces = false
 	}
 	if !found {
 		return s, false
 	}
-	return string(appendEscaped(nil, text, plus)), true
+	return string(appendEscaped(nil, view(r.plain), plus)), true
 }

@@ -66,6 +66,11 @@ func (r *Redactor) parameterRule(name string) (t treatment, named bool) {
 	if t, named = r.query[folded]; named {
 		return t, true
 	}
+	if name := []byte(folded); underscore(name) {
+		if t, named = r.query[view(name)]; named {
+			return t, true
+		}
+	}
 	whole, _, _ := strings.Cut(folded, "[")
 	t, named = r.query[strings.TrimSpace(whole)]
 	return t, named

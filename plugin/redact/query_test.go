@@ -24,7 +24,7 @@ func hidingQuery(names ...string) *Redactor {
 }
 
 func TestTheQuery(t *testing.T) {
-	names := []string{"token", "user[pin]", "a b", "Ключ"}
+	names := []string{"token", "user[pin]", "a b", "Ключ", "php_name"}
 	for _, c := range []struct{ name, query, want string }{
 		{"that is empty stays empty", "", ""},
 		{"keeps what is not masked", "a=1&b=2=3&c&=&&d=%zz&tokens=1&xtoken=2", "a=1&b=2=3&c&=&&d=%zz&tokens=1&xtoken=2"},
@@ -40,6 +40,7 @@ func TestTheQuery(t *testing.T) {
 		{"loses what cannot be decoded", "%=x&%zz=y&a%2=z", "%=[masked]&%zz=[masked]&a%2=[masked]"},
 		{"loses what hides behind a semicolon", "a=1;token=x&b;token=y&token;=z&;=w", "a=[masked]&b=[masked]&token=[masked]&=[masked]"},
 		{"loses what a server may read to its first zero byte", "token%00x=y&%00=z", "token%00x=[masked]&%00=[masked]"},
+		{"loses a name that PHP makes of another", "php.name=x&php+name=y&php-name=z", "php.name=[masked]&php+name=[masked]&php-name=z"},
 		{"keeps its empty parameters", "&&a=1&", "&&a=1&"},
 		{"may hold bytes that are not UTF-8", "\xff=\xfe&token=\xff", "\xff=\xfe&token=[masked]"},
 	} {

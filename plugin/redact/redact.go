@@ -26,10 +26,11 @@ type Redactor struct {
 	detect    detectors
 	seal      seal
 	passes    [maxNested + 1]pass // one for each JSON document within another
-	decoded   []byte
-	folded    []byte
-	found     []byte
-	keys      []byte
+	sets      [2][]int32          // of a form's field
+
+	// The texts at hand: a token's, a key's as it is compared, what is left of a
+	// text and of a key, and a field's name, value and value decoded.
+	decoded, folded, found, keys, name, text, plain []byte
 }
 
 // New prepares a Redactor.
