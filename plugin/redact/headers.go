@@ -73,6 +73,8 @@ func (r *Redactor) header(name, value string) (hidden string, kept bool) {
 		value, kept = r.setCookie(value)
 	case slices.Contains(credentials, name):
 		return Masked, true
+	case r.hasURL(name):
+		value, kept = r.value(r.url(value)), true
 	default:
 		value, kept = r.value(value), true
 	}

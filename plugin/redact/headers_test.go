@@ -114,6 +114,16 @@ func TestDetectorsReadEveryHeader(t *testing.T) {
 	assert.Equal(t, []record.Field{field("x", "[email], [card]", `{"a":"[email]"}`), field("referer", "https://x.org/?q=[email]&c=[card]")}, got)
 }
 
+func TestHeadersThatHoldURLsFollowTheRulesOfPathsAndQueries(t *testing.T) {
+	r := New(&config.Redact{Rules: []config.RedactRule{{Query: "token", Mode: config.Mask}, {Path: "/users/{id}", Mode: config.Mask}}})
+	got := r.Select(nil, []string{"referer", "location", "x-other"}, [][2]string{
+		{"referer", "https://example.org/users/7?a=1&token=s#token=t&b"}, {"location", "/users/7"}, {"x-other", "/users/7?token=s"},
+	})
+	assert.Equal(t, []record.Field{
+		field("referer", "https://example.org/users/[masked]?a=1&token=[masked]#token=[masked]&b"), field("location", "/users/[masked]"), field("x-other", "/users/7?token=s"),
+	}, got)
+}
+
 func BenchmarkSelect(b *testing.B) {
 	h := hidingHeaders()
 	listed := []string{"user-agent", "x-many", "x-session"}
