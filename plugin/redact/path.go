@@ -133,7 +133,7 @@ func (r *Redactor) read(path string, slash func(string) int) []place {
 // written it.
 func begin(path string) int {
 	host := strings.Index(path, "://")
-	if host <= 0 || path[0] == '/' {
+	if host <= 0 || strings.ContainsAny(path[:host], `/\%`) {
 		return 0
 	}
 	host += len("://")

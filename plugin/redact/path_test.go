@@ -31,6 +31,8 @@ func TestThePath(t *testing.T) {
 		{"is read without encoded slashes", "/users/a%2Fb/keys/k", "/users/[masked]/keys/[masked]"},
 		{"is read without parameters", "/users;v=1/7;w=2/keys/k;x", "/users;v=1/[masked]/keys/[masked]"},
 		{"may be a whole URL", "https://example.org/users/7/keys/k", "https://example.org/users/[masked]/keys/[masked]"},
+		{"is no URL by what stands within", "users/7://x/keys/k", "users/7://x/keys/k"},
+		{"loses what only looks like a host", "files/a://b", "files/[masked]//[masked]"},
 		{"may be odd", "https://example.org", "https://example.org"},
 		{"may be empty", "", ""},
 		{"loses what is detected", "/a/jane%40example.org/4111111111111111", "/a/[email]/[card]"},
