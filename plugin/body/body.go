@@ -70,7 +70,7 @@ func without(names []string, name string) (others []string) {
 }
 
 // kept is how large a buffer may be that waits for the next body.
-const kept = 128 << 10
+const kept = 192 << 10
 
 // Decode gives what may be recorded of a body: a text of at most limit bytes,
 // which is valid until the call after the next, so that the two bodies of one

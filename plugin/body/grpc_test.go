@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/routelens/routelens/plugin/record"
+	"github.com/routelens/routelens/plugin/redact"
 )
 
 // The wire format, as far as the tests need it.
@@ -138,13 +139,13 @@ func TestATextThatMayBeAMessage(t *testing.T) {
 	const kind = "application/grpc"
 	inner := bytesOf(6, "hunter2"+strings.Repeat("x", 30)) // "2%hunter2xxx…"
 	split := bytesOf(8, strings.Repeat("a", 28)+"hunt") + bytesOf(12, strings.Repeat("b", 41))
-	// A detector that finds the word at the beginning of a text alone.
 	check(t, []decoding{
 		{"is shown as a text", open(), entire(kind, frame(0, bytesOf(1, inner))), 0, document(`[{"1":"2%hunter2` + strings.Repeat("x", 30) + `"}]`)},
 		{"loses the words that are hidden in the text", &fake{word: "%hunt"}, entire(kind, frame(0, bytesOf(1, inner))), 0, document(`[{"1":"[masked]"}]`)},
 		{"loses the words that are hidden in the message", detect(), entire(kind, frame(0, bytesOf(1, inner))), 0, document(`[{"1":"[masked]"}]`)},
 		{"loses words that lie across the message's fields", &fake{word: "huntb"}, entire(kind, frame(0, bytesOf(1, split))), 0, document(`[{"1":"[masked]"}]`)},
 		{"with line breaks is a message", open(), entire(kind, frame(0, bytesOf(1, bytesOf(1, "alice has\r")))), 0, document(`[{"1":{"1":"alice has\r"}}]`)},
+		{"with line breaks is a message where words are hidden too", detect(), entire(kind, frame(0, bytesOf(1, bytesOf(1, "alice has\r")))), 0, document(`[{"1":{"1":"alice has\r"}}]`)},
 		{"with line breaks loses the words that lie across", &fake{word: "\n\nalice"}, entire(kind, frame(0, bytesOf(1, bytesOf(1, "alice has\r")))), 0, document(`[{"1":"[masked]"}]`)},
 		{"has the size of its bytes where words are hidden", detect(), entire(kind, frame(0, bytesOf(1, "\x00\xff"))), 0, document(`[{"1":{"bytes":2}}]`)},
 	})
@@ -155,4 +156,30 @@ func TestATextThatMayBeAMessage(t *testing.T) {
 		decoder(f).Decode(entire(kind, frame(0, message)), 4<<10)
 		assert.Equal(t, []bool{want}, f.opaque, "%q", message)
 	}
+}
+
+// Of what may be a text and may be a message both are looked into, once a
+// level: more often would be without end. Here 0a is a line feed or a tag, and
+// each length a tab or a printing character.
+func TestLinesThatMayBeMessagesWithinMessagesAreReadOnce(t *testing.T) {
+	message := linesWithin(maxDepth)
+	assert.True(t, isLines([]byte(message)))
+	c := &counting{fake: fake{word: "hunter2"}}
+	got := decoder(c).Decode(entire("application/grpc", frame(0, message)), 64<<10)
+	assert.Contains(t, got.Text, "xxxxxxxxx")
+	assert.LessOrEqual(t, c.reads, maxDepth+2)
+}
+
+func linesWithin(depth int) string {
+	return nested(depth, bytesOf(1, "xxxxxxxxx")+strings.Repeat("\t12345678", 3))
+}
+
+type counting struct {
+	fake
+	reads int
+}
+
+func (c *counting) JSON(dst, doc []byte, o redact.Options) ([]byte, redact.Verdict) {
+	c.reads++
+	return c.fake.JSON(dst, doc, o)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"io"
 	"slices"
@@ -83,6 +84,11 @@ func (f *inflater) gunzip(into *[]byte, p part, limit int) (part, record.Omissio
 	}
 	if err := f.gzip.Reset(&f.source); err != nil {
 		return failed(part{(*into)[:0], p.cut}, err)
+	}
+	if n := len(p.bytes); !p.cut && n >= 18 { // how long it says it is: a guess at how much room it takes
+		if size := binary.LittleEndian.Uint32(p.bytes[n-4:]); uint64(size) < uint64(min(limit, 64*n)) {
+			*into = slices.Grow((*into)[:0], int(size)+1)
+		}
 	}
 	return fill(into, f.gzip, p.cut, limit)
 }

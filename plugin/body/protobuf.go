@@ -173,8 +173,8 @@ func (w *writer) delimited(f field, b []byte, depth int) {
 		lines = isLines(b)
 	}
 	switch {
-	case isMessage && (text || lines) && w.detects && w.secret(b, from, depth):
-		w.dst = append(w.dst, `"`+redact.Masked+`"`...)
+	case isMessage && (text || lines) && w.detects:
+		w.either(b, from, depth, text)
 	case text, lines && !isMessage:
 		w.doubt = w.doubt || isMessage || depth >= maxDepth
 		w.dst = appendString(w.dst, view(b))
@@ -186,21 +186,28 @@ func (w *writer) delimited(f field, b []byte, depth int) {
 	w.fields = w.fields[:from]
 }
 
-// secret tells whether a detector finds anything in what may be a text and may
-// be a message: as one of them it could hide what shows in the other.
-func (w *writer) secret(b []byte, from, depth int) bool {
-	*w.scratch = w.redact.Text((*w.scratch)[:0], view(b), false)
-	if !bytes.Equal(*w.scratch, b) {
-		return true
-	}
-	begin, full := len(w.dst), w.full
+// either writes what may be a text and may be a message, where detectors are
+// on: as the one it could hide what shows in the other, so that nothing of it is
+// shown where anything is found in either.
+func (w *writer) either(b []byte, from, depth int, text bool) {
+	begin := len(w.dst)
+	w.doubt = w.doubt || text
 	w.object(from, depth+1)
 	doc := w.dst[begin:]
-	var verdict redact.Verdict
-	*w.scratch, verdict = w.redact.JSON((*w.scratch)[:0], doc, redact.Options{Opaque: true})
-	found := verdict != redact.Redacted || w.full || !bytes.Equal(*w.scratch, doc)
-	w.dst, w.full = w.dst[:begin], full
-	return found
+	words := w.redact.Text((*w.scratch)[:0], view(b), false)
+	found := !bytes.Equal(words, b)
+	if !found {
+		var verdict redact.Verdict
+		words, verdict = w.redact.JSON(words[:0], doc, redact.Options{Opaque: true})
+		found = verdict != redact.Redacted || !bytes.Equal(words, doc)
+	}
+	*w.scratch = words
+	switch {
+	case found:
+		w.dst = append(w.dst[:begin], `"`+redact.Masked+`"`...)
+	case text:
+		w.dst = appendString(w.dst[:begin], view(b))
+	}
 }
 
 // bytes writes what is neither text nor message.
@@ -353,7 +360,7 @@ func (w *writer) group(number uint32, at, end int) (inner, after int, _ scanned)
 }
 
 func smallFields(fields []field) []field {
-	if cap(fields) > 1<<10 {
+	if cap(fields) > 4<<10 {
 		return nil
 	}
 	return fields[:0]
