@@ -99,7 +99,7 @@ func (d *Decoder) message(dst []byte, m part, t Type, limit int) ([]byte, bool, 
 		w := d.writer(m, limit)
 		readable = w.message()
 		d.doc, d.fields, doc = w.dst, w.fields, w.dst
-		o = redact.Options{Opaque: w.doubt} // it is whole, if not all
+		o = redact.Options{Opaque: true} // what is written is whole, if not all
 		m.cut = m.cut || w.full
 	default:
 		readable = false

@@ -42,11 +42,14 @@ func (d *Decoder) lines(dst []byte, p part, limit int) (record.Content, []byte) 
 		cut := p.cut && !ended
 		out, verdict := d.redact.JSON(dst, line, redact.Options{Cut: cut})
 		switch {
-		case verdict == redact.Redacted:
+		case verdict == redact.Redacted && len(out) > begin:
 			dst = out
+		case verdict == redact.Redacted: // nothing of it is whole
+			dst = out[:from]
+			continue
 		case !d.hides():
 			dst = append(out[:begin], line...)
-		case cut && verdict == redact.Invalid: // nothing of it is whole
+		case cut && verdict == redact.Invalid:
 			dst = out[:from]
 			continue
 		case verdict == redact.NotRedactable:

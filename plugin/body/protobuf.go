@@ -53,7 +53,6 @@ type writer struct {
 	limit   int
 	fields  []field
 	full    bool // what is missing at the end did not fit
-	doubt   bool // a text might be a message
 }
 
 func (d *Decoder) writer(m part, limit int) *writer {
@@ -176,7 +175,6 @@ func (w *writer) delimited(f field, b []byte, depth int) {
 	case isMessage && (text || lines) && w.detects:
 		w.either(b, from, depth, text)
 	case text, lines && !isMessage:
-		w.doubt = w.doubt || isMessage || depth >= maxDepth
 		w.dst = appendString(w.dst, view(b))
 	case isMessage:
 		w.object(from, depth+1)
@@ -191,7 +189,6 @@ func (w *writer) delimited(f field, b []byte, depth int) {
 // shown where anything is found in either.
 func (w *writer) either(b []byte, from, depth int, text bool) {
 	begin := len(w.dst)
-	w.doubt = w.doubt || text
 	w.object(from, depth+1)
 	doc := w.dst[begin:]
 	words := w.redact.Text((*w.scratch)[:0], view(b), false)
