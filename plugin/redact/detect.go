@@ -265,9 +265,11 @@ func email(s string, at, size, floor int) (begin, end int) {
 }
 
 // beginsWord tells whether no letter, digit or part of an escape before i
-// belongs to what begins there.
+// belongs to what begins there. Beyond ASCII there are marks like … as well as
+// letters: a secret behind one is hidden, at the price of a word like it behind
+// the other.
 func beginsWord(s string, i int) bool {
-	return i == 0 || !isAlphanumeric(s[i-1]) || i >= 3 && s[i-3] == '%'
+	return i == 0 || s[i-1] >= utf8.RuneSelf || !isAlphanumeric(s[i-1]) || i >= 3 && s[i-3] == '%'
 }
 
 // encodedAt gives the size of an @ that s begins with, percent-encoded or not,
