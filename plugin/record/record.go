@@ -46,6 +46,7 @@ type Record struct {
 
 	Sampled string  // why the record was kept
 	Weight  float64 // how many exchanges it stands for
+	Drawn   float64 // where chance has placed it for sampling, having no id; 0: not yet
 }
 
 // Unknown is the value of a number that was not there.

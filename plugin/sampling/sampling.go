@@ -38,11 +38,11 @@ func Names() []string { return names[:] }
 // Sampler applies the configured rates.
 type Sampler struct {
 	config config.Sampling
-	state  uint64 // of the generator for exchanges without any id
+	points *Points
 }
 
 // New makes a Sampler; the seed matters only for exchanges without any id.
-func New(c config.Sampling, seed uint64) *Sampler { return &Sampler{config: c, state: seed | 1} }
+func New(c config.Sampling, seed uint64) *Sampler { return &Sampler{config: c, points: NewPoints(seed)} }
 
 // Decide gives the decision and the record's weight.
 //
@@ -58,7 +58,7 @@ func (s *Sampler) Decide(r *record.Record) (Decision, float64) {
 	if s.config.Errors > rate && r.Failed() {
 		rate, why = s.config.Errors, Error
 	}
-	if rate >= 1 || rate > 0 && s.point(r) < rate {
+	if rate >= 1 || rate > 0 && s.points.Of(r) < rate {
 		return s.name(why, r), 1 / rate
 	}
 	if s.config.FollowTrace && r.Trace.Sampled() {
@@ -79,35 +79,4 @@ func (s *Sampler) name(why Decision, r *record.Record) Decision {
 		return Slow
 	}
 	return Rate
-}
-
-// point places an exchange in [0,1): all proxies that see its trace, or its
-// request id, place it alike.
-func (s *Sampler) point(r *record.Record) float64 {
-	id := r.Trace.TraceID
-	if id == "" {
-		id = r.RequestID
-	}
-	var h uint64
-	if id == "" {
-		s.state ^= s.state << 13
-		s.state ^= s.state >> 7
-		s.state ^= s.state << 17
-		h = s.state
-	} else {
-		h = hash(id)
-	}
-	return float64(h>>11) / (1 << 53)
-}
-
-// hash is FNV-1a with the finalizer of MurmurHash3: FNV alone spreads ids that
-// differ in their last digits badly over the high bits.
-func hash(s string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * 1099511628211
-	}
-	h = (h ^ h>>33) * 0xff51afd7ed558ccd
-	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
-	return h ^ h>>33
 }
