@@ -9,17 +9,32 @@ import (
 
 	"github.com/routelens/routelens/plugin/goldentest"
 	"github.com/routelens/routelens/plugin/metrics"
+	"github.com/routelens/routelens/plugin/record"
 	"github.com/routelens/routelens/plugin/sampling"
 )
 
 var reasons = []struct{ word, help string }{
 	{"buffer_full", "More than `sink.buffer.max_bytes` waited for the sink."},
 	{"too_large", "The record alone is larger than `sink.batch.max_bytes`."},
-	{"rejected", "The sink refused it for good: an answer that is neither 2xx, nor 408, 429 or 5xx."},
+	{"rejected", "The sink refused it for good: an answer, to the request or about the record, that is neither 2xx, nor 408, 429 or 5xx."},
+	{"out_of_order", "The sink refused it for good: it has taken later records of the same stream (Loki)."},
+	{"too_old", "The sink refused it for good, for its age (Loki)."},
 	{"retries_exhausted", "The sink failed for longer than `sink.retry.max_elapsed`."},
 	{"queue_error", "The proxy did not take it onto the shared queue, or what came off it was broken."},
 	{"sink_removed", "Its sink's configuration went before it was sent."},
 	{"collector_lost", "The VM that held it went without handing it on."},
+}
+
+var omissions = []struct{ word, help string }{
+	{"content_type", "Its type is none of `content_types`."},
+	{"stream", "An event stream, an upgraded connection or a tunnel."},
+	{"grpc", "gRPC or gRPC-Web, and `bodies.grpc` is off."},
+	{"encoding", "A `content-encoding` that cannot be read, such as br or zstd."},
+	{"ratio", "It inflates to more than `bodies.max_ratio` times its size."},
+	{"charset", "A character set that cannot be read."},
+	{"malformed", "It is not what its headers say."},
+	{"not_redactable", "What `redact` names or finds cannot be told apart in it."},
+	{"no_room", "The worker held `bodies.max_held` bytes, or the record would have been larger than `sink.batch.max_bytes`."},
 }
 
 var decisions = []struct{ word, help string }{
@@ -56,13 +71,17 @@ name, as ` + "`wasmcustom.route=.=checkout;.;" + metrics.Requests + "`" + `, and
 that is absent is ` + "`-`" + `. Beyond ` + "`metrics.max_series`" + ` every label is ` + "`other`" + `. A method that is neither one of RFC 9110's nor ` + "`PATCH`" + ` is
 ` + "`_OTHER`" + `; a response that was never begun has the code ` + "`0`" + `.
 
-## Reasons
+## Reasons why a record was dropped
 
 | ` + "`reason`" + ` | what |
 |---|---|
 `)
 	for _, r := range reasons {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", r.word, r.help)
+	}
+	b.WriteString("\n## Reasons why a body was left out\n\nThe same words stand in the record.\n\n| `reason` | what |\n|---|---|\n")
+	for _, o := range omissions {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", o.word, o.help)
 	}
 	b.WriteString("\n## Decisions\n\n| `decision` | what |\n|---|---|\n")
 	for _, d := range decisions {
@@ -72,12 +91,17 @@ that is absent is ` + "`-`" + `. Beyond ` + "`metrics.max_series`" + ` every lab
 	goldentest.Equal(t, "../../docs/metrics.md", b.String())
 }
 
-func TestTheReferenceOfMetricsNamesEveryReasonAndDecisionAndNoOther(t *testing.T) {
+func TestTheReferenceOfMetricsNamesEveryReasonOmissionAndDecisionAndNoOther(t *testing.T) {
 	var words []string
 	for _, r := range reasons {
 		words = append(words, r.word)
 	}
 	assert.Equal(t, metrics.Reasons(), words)
+	words = nil
+	for _, o := range omissions {
+		words = append(words, o.word)
+	}
+	assert.Equal(t, record.Omissions(), words)
 	words = nil
 	for _, d := range decisions {
 		words = append(words, d.word)

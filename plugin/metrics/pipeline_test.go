@@ -9,13 +9,15 @@ import (
 
 func TestThePipelinesStatsAreThereFromTheStart(t *testing.T) {
 	p := newProxy()
-	NewPipeline(p, []string{"rate", "skip"})
+	NewPipeline(p, []string{"rate", "skip"}, []string{"stream", "ratio"})
 	NewExchanges(p, nil, everything)
 	want := map[string]Kind{}
 	for _, m := range All() {
 		switch {
 		case len(m.Labels) == 0:
 			want[m.Name] = m.Kind
+		case m.Name == BodiesOmitted:
+			want[Label(LabelReason, "stream")+m.Name], want[Label(LabelReason, "ratio")+m.Name] = m.Kind, m.Kind
 		case m.Labels[0] == LabelReason:
 			for _, reason := range Reasons() {
 				want[Label(LabelReason, reason)+m.Name] = m.Kind
@@ -33,7 +35,7 @@ func TestThePipelinesStatsAreThereFromTheStart(t *testing.T) {
 
 func TestThePipelineCounts(t *testing.T) {
 	p := newProxy()
-	x := NewPipeline(p, []string{"rate", "skip"})
+	x := NewPipeline(p, []string{"rate", "skip"}, []string{"stream", "ratio"})
 	x.Emitted(3)
 	x.Emitted(0)
 	x.Delivered(2)
@@ -42,6 +44,7 @@ func TestThePipelineCounts(t *testing.T) {
 	x.CollectorChanged()
 	x.Dropped(CollectorLost, 4)
 	x.Dropped(BufferFull, 0)
+	x.BodyOmitted(1)
 	x.Decided(1)
 	x.Decided(1)
 	x.Answered(12)
@@ -51,6 +54,7 @@ func TestThePipelineCounts(t *testing.T) {
 	assert.Equal(t, map[string]uint64{
 		Emitted: 3, Delivered: 2, Unconfirmed: 1, Retries: 1, CollectorChanges: 1,
 		Label(LabelReason, "collector_lost") + Dropped: 4, Label(LabelDecision, "skip") + Decisions: 2,
+		Label(LabelReason, "ratio") + BodiesOmitted: 1,
 	}, p.counts)
 	assert.Equal(t, map[string][]uint64{ExportDuration: {12}, WaitingBytes: {100}, WaitingRecords: {5}}, p.values)
 }
