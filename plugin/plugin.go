@@ -107,15 +107,30 @@ type stream struct {
 	passed capture.Passed
 }
 
-func (s *stream) RequestBody(bytes int) { s.passed.RequestBody += int64(bytes) }
+func (s *stream) RequestHeaders(last bool) {
+	if s.worker != nil { // nil: the configuration was refused, and a trap here would be a 503
+		s.worker.capture.RequestHead(&s.passed, last)
+	}
+}
+
+func (s *stream) RequestBody(bytes int) {
+	if s.worker != nil {
+		s.worker.capture.RequestChunk(&s.passed, bytes)
+	}
+}
 
 func (s *stream) ResponseHeaders(last bool) {
 	s.passed.Begun, s.passed.HeadersOnly, s.passed.Ended = true, last, last
+	if s.worker != nil {
+		s.worker.capture.ResponseHead(&s.passed, last)
+	}
 }
 
 func (s *stream) ResponseBody(bytes int, last bool) {
-	s.passed.ResponseBody += int64(bytes)
 	s.passed.Ended = last
+	if s.worker != nil {
+		s.worker.capture.ResponseChunk(&s.passed, bytes)
+	}
 }
 
 func (s *stream) ResponseTrailers() { s.passed.ResponseTrailers, s.passed.Ended = true, true }
@@ -127,8 +142,9 @@ func (s *stream) RequestTrailers() {
 }
 
 func (s *stream) End() {
-	if s.worker != nil { // nil: the configuration was refused, and a trap here would be a 503
+	if s.worker != nil {
 		s.worker.end(&s.passed)
+		s.worker.capture.Release(&s.passed)
 	}
 	s.passed = capture.Passed{}
 }

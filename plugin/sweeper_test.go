@@ -22,7 +22,7 @@ func TestRecordsOfASinkThatWentAreCountedThoughNoneFollows(t *testing.T) {
 
 	var threads []*sweeper // without a sink
 	for range 3 {
-		threads = append(threads, newSweeper(w, identity{}, metrics.NewPipeline(&w.stats, nil)))
+		threads = append(threads, newSweeper(w, identity{}, metrics.NewPipeline(&w.stats, nil, nil)))
 	}
 	pass := func(d time.Duration) {
 		for end := w.now.Add(d); w.now.Before(end); w.now = w.now.Add(sweepPeriod) {
@@ -42,7 +42,7 @@ func TestRecordsOfASinkThatWentAreCountedThoughNoneFollows(t *testing.T) {
 
 func TestRecordsOfABuildWithAnotherFormatAreCounted(t *testing.T) {
 	w := newWorld(t, 1)
-	s := newSweeper(w, identity{}, metrics.NewPipeline(&w.stats, nil))
+	s := newSweeper(w, identity{}, metrics.NewPipeline(&w.stats, nil, nil))
 	id, _ := w.Register("routelens/plugin/a")
 	s.registry.Add("routelens/plugin/a")
 	w.items[id] = [][]byte{[]byte("RLF1\x00\x03\x00\x00\x00 of another build")}
@@ -78,7 +78,7 @@ func TestASinkThatReturnsIsNotSweptForWhatItWas(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			w := newWorld(t, 1)
-			s := newSweeper(w, identity{}, metrics.NewPipeline(&w.stats, nil))
+			s := newSweeper(w, identity{}, metrics.NewPipeline(&w.stats, nil, nil))
 			s.registry.Add(name)
 			require.False(t, w.watch(s, abandonTime))
 			between(w, s)
@@ -92,7 +92,7 @@ func TestAQueueThatMovesAgainAsItIsSweptIsLeftAlone(t *testing.T) {
 	w := newWorld(t, 1)
 	th := w.join()
 	data := &moving{world: w}
-	s := newSweeper(data, identity{}, metrics.NewPipeline(&w.stats, nil))
+	s := newSweeper(data, identity{}, metrics.NewPipeline(&w.stats, nil, nil))
 	w.watch(s, abandonTime)
 	th.emit()
 	data.at, data.then = rosterKey+th.collector.identity.queue, func() { th.collector.tick(w.now, false) }

@@ -76,6 +76,8 @@ func (w *worker) end(passed *capture.Passed) {
 		return
 	}
 	w.capture.Complete(r, passed)
+	w.omitted(&r.RequestContent)
+	w.omitted(&r.ResponseContent)
 	r.Sampled, r.Weight = decision.String(), weight
 	class := queue.Ordinary
 	if decision.Important() {
@@ -84,8 +86,20 @@ func (w *worker) end(passed *capture.Passed) {
 	w.emit(w.frames[class], r)
 }
 
+// omitted counts a body that was chosen and is left out of a record.
+func (w *worker) omitted(c *record.Content) {
+	if c.Omitted != record.NotOmitted {
+		w.pipeline.BodyOmitted(int(c.Omitted) - 1)
+	}
+}
+
 func (w *worker) emit(frame *queue.Builder, r *record.Record) {
-	if size := frame.Add(w.dialect, r); size > w.maxRecord {
+	size := frame.Add(w.dialect, r)
+	if size > w.maxRecord && w.strip(r) {
+		frame.Undo()
+		size = frame.Add(w.dialect, r)
+	}
+	if size > w.maxRecord {
 		frame.Undo()
 		w.pipeline.Emitted(1)
 		w.pipeline.Dropped(metrics.TooLarge, 1)
@@ -99,6 +113,19 @@ func (w *worker) emit(frame *queue.Builder, r *record.Record) {
 	if frame.Len() >= w.fullFrame || frame.Count() >= w.fullCount {
 		w.send(frame)
 	}
+}
+
+// strip takes the bodies out of a record that is too large with them, and tells
+// whether there were any.
+func (w *worker) strip(r *record.Record) (stripped bool) {
+	for _, c := range [...]*record.Content{&r.RequestContent, &r.ResponseContent} {
+		if c.Form != record.NoContent {
+			*c = record.Content{Omitted: record.NoRoom}
+			w.omitted(c)
+			stripped = true
+		}
+	}
+	return stripped
 }
 
 // send puts a frame on the queue. Its records count as emitted before anyone can

@@ -30,7 +30,7 @@ func TestAFrameFitsABatch(t *testing.T) {
 			stats := stats{values: map[string]uint64{}}
 			var frames []queue.Frame
 			w := &worker{
-				pipeline: metrics.NewPipeline(&stats, nil), dialect: dialect{}, maxRecord: 1024, fullFrame: 1024, fullCount: 8,
+				pipeline: metrics.NewPipeline(&stats, nil, nil), dialect: dialect{}, maxRecord: 1024, fullFrame: 1024, fullCount: 8,
 				enqueue: func(b []byte) bool {
 					f, ok := queue.Parse(append([]byte(nil), b...))
 					require.True(t, ok)

@@ -22,12 +22,16 @@ type Source interface {
 	ResponseHeaders() [][2]string
 	RequestTrailers() [][2]string
 	ResponseTrailers() [][2]string
+	// RequestBody and ResponseBody read from the chunk that is just passing.
+	RequestBody(start, size int) []byte
+	ResponseBody(start, size int) []byte
 }
 
 // attribute is one attribute of Envoy's
 // (https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes)
-// and where it goes in a record. The value is the host's bytes: text as it is,
-// numbers, times and durations as 8 bytes, little-endian.
+// and where it goes in a record. A header is written request.headers/NAME. The
+// value is the host's bytes: text as it is, numbers, times and durations as 8
+// bytes, little-endian.
 type attribute struct {
 	path string
 	set  func(r *record.Record, value []byte)
@@ -56,9 +60,11 @@ func newSet(host Source, attributes []attribute) *set {
 	s := &set{attributes: attributes}
 	quick, careful := make([]string, len(attributes)), make([]string, len(attributes))
 	for i, a := range attributes {
-		careful[i] = a.path
 		var path []string // none of an expression, which asks by itself
-		if !isExpression(a.path) {
+		if message, name, ok := strings.Cut(a.path, "/"); ok {
+			careful[i] = `"` + name + `" in ` + message + `?` + message + `["` + name + `"]:""`
+			path = append(strings.Split(message, "."), name)
+		} else if careful[i] = a.path; !isExpression(a.path) {
 			careful[i] = "has(" + a.path + ")?" + a.path + ":''"
 			path = strings.Split(a.path, ".")
 		}

@@ -19,6 +19,9 @@ type Passed struct {
 	Begun, Ended              bool           // the response
 	HeadersOnly               bool           // it ended with its headers
 	ResponseTrailers          bool           // the response has trailers
+
+	request, response copied // bodies
+	drawn             float64
 }
 
 // Capturer reads exchanges in two steps: what decides, for every exchange, and
@@ -34,8 +37,9 @@ type Capturer struct {
 	records bool // there is a sink
 	routes  *Routes
 	headers config.Headers
+	query   bool // it is kept
 	redact  *redact.Redactor
-	query   bool          // it is recorded
+	bodies  *bodies       // nil where none is recorded
 	record  record.Record // reused: one stream ends at a time
 }
 
@@ -49,9 +53,10 @@ func New(host Source, c *config.Config, budget Budget) *Capturer {
 		grpc:    c.Sink.Enabled() || labelled(c, "grpc_response_status"),
 		routes:  NewRoutes(c.Routes, budget),
 		headers: c.Headers,
-		redact:  redact.New(&c.Redact),
 		query:   c.Query == config.QueryKeep,
+		redact:  redact.New(&c.Redact),
 	}
+	k.bodies = newBodies(host, c, k.routes, k.redact)
 	first, later := split(c)
 	k.facts, k.details = newSet(host, first), newSet(host, later)
 	k.tls, k.failure = newSet(host, tlsAttributes), newSet(host, failureAttributes)
@@ -76,7 +81,7 @@ func (k *Capturer) Decide(p *Passed) *record.Record {
 	r := &k.record
 	*r = record.Record{
 		GRPC: record.Unknown, FirstByte: record.Unknown, Attempts: record.Unknown,
-		RequestBody: p.RequestBody, ResponseBody: p.ResponseBody,
+		RequestBody: p.RequestBody, ResponseBody: p.ResponseBody, Drawn: p.drawn,
 		RequestHeaders: r.RequestHeaders[:0], ResponseHeaders: r.ResponseHeaders[:0], RespTrailers: r.RespTrailers[:0],
 	}
 	whole := k.facts.read(k.host, r)
@@ -111,11 +116,7 @@ func (k *Capturer) Complete(r *record.Record, p *Passed) {
 	}
 	request := k.host.RequestHeaders()
 	readRequest(r, request)
-	if k.query {
-		r.Query = k.redact.Query(r.Query)
-	} else {
-		r.Query = ""
-	}
+	k.hide(r)
 	r.RequestTrailers = p.Trailers
 	h := &k.headers
 	r.RequestHeaders = k.redact.Select(r.RequestHeaders, h.Request, request)
@@ -124,6 +125,95 @@ func (k *Capturer) Complete(r *record.Record, p *Passed) {
 	}
 	if len(h.ResponseTrailers) > 0 && p.ResponseTrailers {
 		r.RespTrailers = k.redact.Select(r.RespTrailers, h.ResponseTrailers, k.host.ResponseTrailers())
+	}
+	if k.bodies != nil {
+		r.RequestContent = k.bodies.content(&p.request, p.RequestBody, r.Tunnel())
+		r.ResponseContent = k.bodies.content(&p.response, p.ResponseBody, r.Tunnel())
+	}
+}
+
+// hide keeps out of the record's own texts what redact names or finds. What Envoy
+// or its configuration has made is left as it is.
+func (k *Capturer) hide(r *record.Record) {
+	r.Path, r.OriginalPath = k.redact.Path(r.Path), k.redact.Path(r.OriginalPath)
+	if r.Query != "" && k.query {
+		r.Query = k.redact.Query(r.Query)
+	} else {
+		r.Query = ""
+	}
+	if !k.redact.Detects() {
+		return
+	}
+	for _, text := range [...]*string{&r.Host, &r.TLSSubject, &r.CodeDetails, &r.Termination, &r.TransportFailure} {
+		if *text != "" {
+			*text = k.redact.Words(*text)
+		}
+	}
+	if !record.KnownMethod(r.Method) {
+		r.Method = k.redact.Words(r.Method)
+	}
+	if !isUUID(r.RequestID) { // Envoy's own is one; a client's may be kept
+		r.RequestID = k.redact.Words(r.RequestID)
+	}
+}
+
+func isUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if c != '-' {
+				return false
+			}
+		case !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'):
+			return false
+		}
+	}
+	return true
+}
+
+// RequestHead, ResponseHead, RequestChunk and ResponseChunk take in what passes:
+// each is to be called from the callback of its name, as what it reads is there
+// only then. Chunks are counted in any case.
+func (k *Capturer) RequestHead(p *Passed, last bool) {
+	if k.bodies != nil {
+		k.bodies.requestHead(p, last)
+	}
+}
+
+func (k *Capturer) ResponseHead(p *Passed, last bool) {
+	if k.bodies != nil {
+		k.bodies.responseHead(p, last)
+	}
+}
+
+func (k *Capturer) RequestChunk(p *Passed, size int) {
+	p.RequestBody += int64(size)
+	if p.request.state == open {
+		if n := k.bodies.room(&p.request, size); n > 0 {
+			k.bodies.take(&p.request, n, k.host.RequestBody(0, n))
+		}
+	}
+}
+
+func (k *Capturer) ResponseChunk(p *Passed, size int) {
+	p.ResponseBody += int64(size)
+	if p.response.state == open {
+		if n := k.bodies.room(&p.response, size); n > 0 {
+			k.bodies.take(&p.response, n, k.host.ResponseBody(0, n))
+		}
+	}
+}
+
+// Release lets go of the bodies that an exchange holds. It is to be called at the
+// end of each, once its record is written.
+func (k *Capturer) Release(p *Passed) {
+	if k.bodies != nil {
+		k.bodies.release(&p.request)
+		k.bodies.release(&p.response)
 	}
 }
 

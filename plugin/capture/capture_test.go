@@ -27,7 +27,7 @@ func parse(t testing.TB, text string) *config.Config {
 }
 
 // rest is a configuration but for its first keys.
-const rest = `"query":{"mode":"mask","mask":["token"]},"routes":{"templates":["/users/{id}"]},
+const rest = `"query":"keep","redact":{"rules":[{"query":"token"}]},"routes":{"templates":["/users/{id}"]},
 	"headers":{"request":["user-agent","x-many","authorization"],"response":["content-type"],"request_trailers":["x-sum"],"response_trailers":["grpc-message"]}}`
 
 const everything = `{"sink":{"cluster":"logs"},"sampling":{"rate":0.5},` + rest

@@ -54,9 +54,7 @@ func NewRoutes(c config.Routes, budget Budget) *Routes {
 
 // Name gives the name to use in labels and records.
 func (r *Routes) Name(route, path string) string {
-	if route == "" {
-		route = r.match(path)
-	}
+	route = r.find(route, path)
 	if name, ok := r.known[route]; ok {
 		return name
 	}
@@ -76,6 +74,14 @@ func (r *Routes) Name(route, path string) string {
 
 // maxKnown bounds the memory of a VM whose routes are replaced again and again.
 const maxKnown = 100_000
+
+// find is the name without regard to the budget.
+func (r *Routes) find(route, path string) string {
+	if route == "" {
+		return r.match(path)
+	}
+	return route
+}
 
 func (r *Routes) match(path string) string {
 	for i := range r.templates {

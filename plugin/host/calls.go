@@ -50,6 +50,19 @@ func orNil(m [][2]string, err error) [][2]string {
 	return m
 }
 
+// RequestBody and ResponseBody read from the chunk that is just passing: they know
+// it only in the callback that tells of it. The bytes are the caller's; nil where
+// there is no such chunk.
+func (*Host) RequestBody(start, size int) []byte  { return bytesOrNil(requestBody(start, size)) }
+func (*Host) ResponseBody(start, size int) []byte { return bytesOrNil(responseBody(start, size)) }
+
+func bytesOrNil(b []byte, err error) []byte {
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
 // Define makes a metric, or finds the one of that name.
 func (*Host) Define(kind metrics.Kind, name string) uint32 { return defineMetric(kind, name) }
 

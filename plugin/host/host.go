@@ -29,7 +29,11 @@ type Plugin interface {
 // Stream is one HTTP exchange, and, once that has ended, the next: streams are
 // used again, as one for each exchange would be garbage in the proxy's memory.
 type Stream interface {
-	// RequestBody tells of a chunk that passes, in bytes.
+	// RequestHeaders tells whether the request ends with them. The headers of
+	// either direction can be read now and at the end, not in between.
+	RequestHeaders(last bool)
+	// RequestBody tells of a chunk that passes, in bytes; so much of it can be
+	// read now, by [Host.RequestBody].
 	RequestBody(bytes int)
 	// ResponseHeaders and ResponseBody tell whether the response ends with them.
 	ResponseHeaders(last bool)
@@ -102,6 +106,11 @@ type stream struct {
 	Stream
 	plugin *plugin
 	live   bool // not yet ended
+}
+
+func (s *stream) OnHttpRequestHeaders(_ int, last bool) action {
+	s.RequestHeaders(last)
+	return proceed
 }
 
 func (s *stream) OnHttpRequestBody(size int, _ bool) action {

@@ -41,6 +41,8 @@ var (
 	responseHeaders = proxywasm.GetHttpResponseHeaders
 	requestTrailers = proxywasm.GetHttpRequestTrailers
 	respTrailers    = proxywasm.GetHttpResponseTrailers
+	requestBody     = proxywasm.GetHttpRequestBody
+	responseBody    = proxywasm.GetHttpResponseBody
 
 	resolveQueue  = proxywasm.ResolveSharedQueue
 	registerQueue = proxywasm.RegisterSharedQueue

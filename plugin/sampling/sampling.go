@@ -42,7 +42,9 @@ type Sampler struct {
 }
 
 // New makes a Sampler; the seed matters only for exchanges without any id.
-func New(c config.Sampling, seed uint64) *Sampler { return &Sampler{config: c, points: NewPoints(seed)} }
+func New(c config.Sampling, seed uint64) *Sampler {
+	return &Sampler{config: c, points: NewPoints(seed)}
+}
 
 // Decide gives the decision and the record's weight.
 //

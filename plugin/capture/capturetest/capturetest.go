@@ -16,6 +16,7 @@ type Host struct {
 	Response   [][2]string
 	Trailers   [][2]string // of the request
 	Answered   [][2]string // trailers of the response
+	Chunk      []byte      // of either body, passing now
 	Mangle     func(list []byte) []byte
 	Calls      map[string]int // how often each method was called; nil: not counted
 
@@ -35,12 +36,15 @@ func (h *Host) count(call string) {
 func (h *Host) Property(path []string) ([]byte, bool) {
 	h.count("Property")
 	if len(path) == 3 {
-		maps := map[string][][2]string{"request.headers": h.Request, "response.headers": h.Response, "request.trailers": h.Trailers, "response.trailers": h.Answered}
-		value, ok := get(maps[path[0]+"."+path[1]], path[2])
+		value, ok := get(h.maps(path[0]+"."+path[1]), path[2])
 		return []byte(value), ok
 	}
 	value, ok := h.Attributes[strings.Join(path, ".")]
 	return value, ok
+}
+
+func (h *Host) maps(name string) [][2]string {
+	return map[string][][2]string{"request.headers": h.Request, "response.headers": h.Response, "request.trailers": h.Trailers, "response.trailers": h.Answered}[name]
 }
 
 func get(headers [][2]string, name string) (string, bool) {
@@ -52,8 +56,8 @@ func get(headers [][2]string, name string) (string, bool) {
 	return "", false
 }
 
-// Compile takes a list of attributes, each as it is or as `has(a)?a:”`, and of
-// the one expression for an id.
+// Compile takes a list of attributes, each as it is, as `has(a)?a:”` or, a
+// header's, as `"n" in h?h["n"]:""`, and of the one expression for an id.
 func (h *Host) Compile(expression string) (token []byte, ok bool) {
 	h.count("Compile")
 	if h.WithoutCEL {
@@ -87,6 +91,14 @@ func (h *Host) Evaluate(token []byte) ([]byte, bool) {
 func (h *Host) term(term string) ([]byte, bool) {
 	if strings.HasPrefix(term, "('traceparent' in ") {
 		return []byte(h.id()), true
+	}
+	if name, of, ok := strings.Cut(term, `" in `); ok {
+		message, _, _ := strings.Cut(of, "?")
+		if name = name[1:]; term != fmt.Sprintf(`"%s" in %s?%s["%s"]:""`, name, message, message, name) {
+			panic("capturetest: a term it does not know: " + term)
+		}
+		value, _ := get(h.maps(message), name)
+		return []byte(value), true
 	}
 	name, optional := strings.CutPrefix(term, "has(")
 	if optional {
@@ -139,4 +151,22 @@ func (h *Host) RequestTrailers() [][2]string { h.count("RequestTrailers"); retur
 func (h *Host) ResponseTrailers() [][2]string {
 	h.count("ResponseTrailers")
 	return h.Answered
+}
+
+// RequestBody and ResponseBody read from the chunk.
+func (h *Host) RequestBody(start, size int) []byte {
+	h.count("RequestBody")
+	return h.chunk(start, size)
+}
+
+func (h *Host) ResponseBody(start, size int) []byte {
+	h.count("ResponseBody")
+	return h.chunk(start, size)
+}
+
+func (h *Host) chunk(start, size int) []byte {
+	if start >= len(h.Chunk) {
+		return nil // as Envoy refuses
+	}
+	return append([]byte(nil), h.Chunk[start:min(len(h.Chunk), start+size)]...)
 }
