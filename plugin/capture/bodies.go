@@ -65,7 +65,7 @@ func newBodies(host Source, c *config.Config, routes *Routes, redactor *redact.R
 	if !c.Sink.Enabled() || !c.Bodies.Wanted() {
 		return nil
 	}
-	b := &bodies{host: host, config: &c.Bodies, routes: routes, points: sampling.NewPoints(rand.Uint64()), decoder: body.New(&c.Bodies, redactor)}
+	b := &bodies{host: host, config: &c.Bodies, routes: routes, points: sampling.NewPoints(rand.Uint64()), decoder: body.New(c, redactor)}
 	b.add(&c.Bodies.Request, &c.Bodies.Response)
 	for i := range c.Bodies.Rules {
 		b.add(&c.Bodies.Rules[i].Request, &c.Bodies.Rules[i].Response)
@@ -212,15 +212,16 @@ func (b *bodies) responseHead(p *Passed, last bool) {
 // judge tells from its headers whether a body that was chosen is copied.
 func (b *bodies) judge(c *copied) {
 	c.content, c.state = b.head.content, open
-	kind := body.Kind(c.content.kind)
+	kind := body.ParseType(c.content.kind)
+	grpc := kind.Kind.IsGRPC()
 	switch {
 	case c.want == nil:
 		c.state = closed
-	case kind.Events:
+	case kind.Kind == body.EventStream:
 		c.omit(record.OfStream)
-	case kind.GRPC && !b.config.GRPC:
+	case grpc && !b.config.GRPC:
 		c.omit(record.OfGRPC)
-	case !kind.GRPC && !listed(c.want.ContentTypes, kind.Media):
+	case !grpc && !listed(c.want.ContentTypes, kind.Media):
 		c.omit(record.OfContentType)
 	}
 }
