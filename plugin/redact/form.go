@@ -60,6 +60,9 @@ func (r *Redactor) field(dst []byte, field string) (out []byte, kept bool, verdi
 	if rule == doubtful && !r.Names() {
 		rule = none
 	}
+	if ruled := rule != none && rule != doubtful; !ruled && r.Names() && field != "" && (!valued || !isFieldName(r.name)) {
+		return append(dst, Masked...), true, Redacted // it is something else than a form
+	}
 	if rule != none {
 		t := masking
 		if rule >= 0 {
@@ -86,6 +89,17 @@ func (r *Redactor) field(dst []byte, field string) (out []byte, kept bool, verdi
 	}
 	hiddenAgain, _ := r.detectEscaped(value, true)
 	return append(dst, hiddenAgain...), true, Redacted
+}
+
+// isFieldName tells whether a name is one that a form would have. In a body that
+// is no form anything may stand before the first =.
+func isFieldName(name []byte) bool {
+	for _, c := range name {
+		if c <= ' ' || c == 0x7f || strings.IndexByte("\"\\<>{}()|^`,:", c) >= 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // replaceEscaped appends what stands for a value, percent-encoded.

@@ -12,7 +12,7 @@ import (
 
 func TestAForm(t *testing.T) {
 	for _, c := range []struct{ name, rules, form, want string }{
-		{"keeps what no rule names", "password", "a=1&b=+%zz&&c", "a=1&b=+%zz&&c"},
+		{"keeps what no rule names", "password", "a=1&b=+%zz&&c=", "a=1&b=+%zz&&c="},
 		{"loses a field by its name", "password", "a=1&password=s&%70assword=t&Password=u&password", "a=1&password=[masked]&%70assword=[masked]&Password=[masked]&password=[masked]"},
 		{"loses a field by its path", "user.email", "user[email]=a&user.email=b&user[x][email]=c&email=d&user%5Bemail%5D=e", "user[email]=[masked]&user.email=[masked]&user[x][email]=c&email=d&user%5Bemail%5D=[masked]"},
 		{"loses a field with all below", "user", "user[email]=a&user=b&users=c", "user[email]=[masked]&user=[masked]&users=c"},
@@ -23,8 +23,9 @@ func TestAForm(t *testing.T) {
 		{"loses a name that PHP makes of another", "a_b", "a.b=1&a+b=2&a_b=3&a-b=4", "a.b=[masked]&a+b=[masked]&a_b=[masked]&a-b=4"},
 		{"loses a name with its value", "a remove", "a=1&b=2&a=3", "b=2"},
 		{"shows a hash of the decoded value", "a hash", "a=%78", "a=[hash:ebb20db31f7ebada]"},
-		{"loses what cannot be read with certainty", "x", "%zz=1&a[b=2&a]=3&b;x=4&a[b]c=5&c=6;x=7&d%00=8", "%zz=[masked]&a[b=[masked]&a]=[masked]&b=[masked]&a[b]c=[masked]&c=[masked]&d%00=[masked]"},
+		{"loses what cannot be read with certainty", "x", "%zz=1&a[b=2&a]=3&b;x=4&a[b]c=5&c=6;x=7&d%00=8", "%zz=[masked]&a[b=[masked]&a]=[masked]&b=[masked]&a[b]c=[masked]&c=[masked]&[masked]"},
 		{"is looked into where a value is JSON", "a.b", "a=%7B%22b%22:%22s%22%7D", "a=%7B%22b%22:%22[masked]%22%7D"},
+		{"loses what has no name", "x", "c&note: it is=y&<a>b</a>", "[masked]&[masked]&[masked]"},
 		{"loses a document that stands for a name", "b", "%7B%22b%22:%22s%22%7D", "[masked]"},
 		{"may be JSON that nobody said is", "b", `{"b":"s&t=u"}`, `{"b":"[masked]"}`},
 	} {

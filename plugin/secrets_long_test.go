@@ -1,0 +1,6 @@
+//go:build long
+
+package main
+
+// secretExchanges is how many exchanges with secrets are observed.
+const secretExchanges = 100_000
