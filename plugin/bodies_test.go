@@ -153,17 +153,20 @@ func TestAnExchangeThatIsResetLeavesNothingToTheNext(t *testing.T) {
 }
 
 func TestBodiesAreCountedAsOmittedWhereTheirRecordIsKept(t *testing.T) {
-	for _, kept := range []bool{false, true} {
-		rate := map[bool]string{false: `"rate":0`, true: `"rate":1`}[kept]
-		e := start(t, strings.Replace(recording, `"sampling":{"rate":1`, `"sampling":{`+rate, 1))
-		e.kinds("text/event-stream", "application/grpc")
-		for range 3 {
-			e.CompleteHttpContext(e.pass([]string{"data: x"}, []string{"\x00\x00"}))
-		}
-		e.number("response.code", 503)
-		e.CompleteHttpContext(e.pass([]string{"data: x"}, nil))
-		want := map[bool]int{false: 0, true: 3}[kept]
-		assert.Equal(t, []int{want + 1, want}, []int{e.omitted(record.OfStream), e.omitted(record.OfGRPC)})
+	for _, c := range []struct {
+		name, rate string
+		want       int
+	}{{"of records that are not", "0", 0}, {"of records that are", "1", 3}} {
+		t.Run(c.name, func(t *testing.T) {
+			e := start(t, strings.Replace(recording, `"sampling":{"rate":1`, `"sampling":{"rate":`+c.rate, 1))
+			e.kinds("text/event-stream", "application/grpc")
+			for range 3 {
+				e.CompleteHttpContext(e.pass([]string{"data: x"}, []string{"\x00\x00"}))
+			}
+			e.number("response.code", 503)
+			e.CompleteHttpContext(e.pass([]string{"data: x"}, nil))
+			assert.Equal(t, []int{c.want + 1, c.want}, []int{e.omitted(record.OfStream), e.omitted(record.OfGRPC)})
+		})
 	}
 }
 
