@@ -94,16 +94,21 @@ func (w *worker) omitted(c *record.Content) {
 }
 
 func (w *worker) emit(frame *queue.Builder, r *record.Record) {
-	size := frame.Add(w.dialect, r)
-	if size > w.maxRecord && w.strip(r) {
-		frame.Undo()
-		size = frame.Add(w.dialect, r)
+	size, stripped := frame.Add(w.dialect, r), 0
+	if size > w.maxRecord {
+		if stripped = strip(r); stripped > 0 {
+			frame.Undo()
+			size = frame.Add(w.dialect, r)
+		}
 	}
 	if size > w.maxRecord {
 		frame.Undo()
 		w.pipeline.Emitted(1)
 		w.pipeline.Dropped(metrics.TooLarge, 1)
 		return
+	}
+	for range stripped {
+		w.pipeline.BodyOmitted(int(record.NoRoom) - 1)
 	}
 	if frame.Len() > w.maxRecord && frame.Count() > 1 { // a request takes whole frames: this one must fit
 		frame.Undo()
@@ -116,16 +121,15 @@ func (w *worker) emit(frame *queue.Builder, r *record.Record) {
 }
 
 // strip takes the bodies out of a record that is too large with them, and tells
-// whether there were any.
-func (w *worker) strip(r *record.Record) (stripped bool) {
+// how many there were.
+func strip(r *record.Record) (bodies int) {
 	for _, c := range [...]*record.Content{&r.RequestContent, &r.ResponseContent} {
 		if c.Form != record.NoContent {
 			*c = record.Content{Omitted: record.NoRoom}
-			w.omitted(c)
-			stripped = true
+			bodies++
 		}
 	}
-	return stripped
+	return bodies
 }
 
 // send puts a frame on the queue. Its records count as emitted before anyone can

@@ -61,3 +61,45 @@ func TestAFrameFitsABatch(t *testing.T) {
 type dialect struct{ name }
 
 func (dialect) Envelope() encode.Envelope { return encode.Envelope{} }
+
+func TestARecordTooLargeForItsBodiesIsSentWithoutThem(t *testing.T) {
+	content := func(n int) record.Content {
+		return record.Content{Form: record.Text, Text: strings.Repeat("y", n)}
+	}
+	for _, c := range []struct {
+		name              string
+		path              int // bytes
+		request, response record.Content
+		sent              int // bytes; 0: it is dropped
+		omitted           uint64
+	}{
+		{"it fits", 100, content(400), content(500), 1000, 0},
+		{"both bodies are too much", 100, content(500), content(500), 100, 2},
+		{"one is", 100, record.Content{}, content(2000), 100, 1},
+		{"one is, and the other was left out already", 100, record.Content{Omitted: record.OfGRPC}, content(2000), 100, 1},
+		{"it is too large without them", 1100, content(1), content(1), 0, 0},
+		{"it has none", 1100, record.Content{}, record.Content{}, 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			stats := stats{values: map[string]uint64{}}
+			w := &worker{pipeline: metrics.NewPipeline(&stats, nil, record.Omissions()), dialect: withContents{}, maxRecord: 1024, fullFrame: 1 << 20, fullCount: 8}
+			b := queue.NewBuilder(queue.Ordinary)
+			w.emit(b, &record.Record{Path: strings.Repeat("x", c.path), RequestContent: c.request, ResponseContent: c.response})
+			f, ok := queue.Parse(b.Frame())
+			require.True(t, ok)
+			sent := 0
+			f.Each(func(_, record []byte) { sent = len(record) })
+			assert.Equal(t, c.sent, sent)
+			assert.Equal(t, c.omitted, stats.values["reason=.=no_room;.;"+metrics.BodiesOmitted])
+			assert.Equal(t, map[bool]uint64{true: 1}[c.sent == 0], stats.values["reason=.=too_large;.;"+metrics.Dropped])
+		})
+	}
+}
+
+// withContents encodes a record as its path and its contents.
+type withContents struct{ dialect }
+
+func (withContents) AppendKey(dst []byte, _ *record.Record) []byte { return dst }
+func (withContents) Append(dst []byte, r *record.Record) []byte {
+	return append(append(append(dst, r.Path...), r.RequestContent.Text...), r.ResponseContent.Text...)
+}
