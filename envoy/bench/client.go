@@ -17,11 +17,24 @@ import (
 	"time"
 )
 
-// The client speaks just enough HTTP/1.1 for one fixed answer: it shares two cores with Envoy, and
+// The client speaks just enough HTTP/1.1 for one fixed exchange: it shares two cores with Envoy, and
 // net/http's would take more of them than Envoy does.
 
-const request = "GET /catalog/1 HTTP/1.1\r\nhost: shop.example\r\nuser-agent: bench/1\r\n" +
-	"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00\r\n\r\n"
+const headers = "host: shop.example\r\nuser-agent: bench/1\r\n" +
+	"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00\r\n"
+
+// target is where requests go, and how large the body of each is; 0: none.
+type target struct {
+	address string
+	body    int
+}
+
+func (t target) request() []byte {
+	if t.body == 0 {
+		return []byte("GET /catalog/1 HTTP/1.1\r\n" + headers + "\r\n")
+	}
+	return fmt.Appendf(nil, "POST /orders HTTP/1.1\r\n%scontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s", headers, t.body, document(t.body))
+}
 
 // conn is one connection. Each request belongs to a trace of its own, by which records are sampled.
 type conn struct {
@@ -31,12 +44,12 @@ type conn struct {
 	traceID []byte // within request
 }
 
-func dial(address string) (*conn, error) {
-	c, err := net.Dial("tcp", address)
+func dial(t target) (*conn, error) {
+	c, err := net.Dial("tcp", t.address)
 	if err != nil {
 		return nil, err
 	}
-	text := []byte(request)
+	text := t.request()
 	at := bytes.Index(text, []byte("00-")) + len("00-")
 	return &conn{c, bufio.NewReader(c), text, text[at : at+32]}, nil
 }
@@ -82,11 +95,11 @@ func (c *conn) exchange() error {
 }
 
 // each runs work on a number of connections at a time, and returns what all of them sent.
-func each(address string, connections int, work func(*conn) (sent int, err error)) (int, error) {
+func each(t target, connections int, work func(*conn) (sent int, err error)) (int, error) {
 	var all sync.WaitGroup
 	sent, failed := make([]int, connections), make([]error, connections)
 	for i := range connections {
-		c, err := dial(address)
+		c, err := dial(t)
 		if err != nil {
 			failed[i] = err
 			break
@@ -106,9 +119,9 @@ func each(address string, connections int, work func(*conn) (sent int, err error
 }
 
 // saturate sends one request after the other on each connection, for as long as told.
-func saturate(ctx context.Context, address string, connections int, d time.Duration) (int, error) {
+func saturate(ctx context.Context, t target, connections int, d time.Duration) (int, error) {
 	end := time.Now().Add(d)
-	return each(address, connections, func(c *conn) (int, error) {
+	return each(t, connections, func(c *conn) (int, error) {
 		for n := 0; ; n++ {
 			if ctx.Err() != nil || !time.Now().Before(end) {
 				return n, ctx.Err()
@@ -122,7 +135,7 @@ func saturate(ctx context.Context, address string, connections int, d time.Durat
 
 // pace sends at an even rate whatever the answers do, and returns how long each took from when it was
 // due, sorted. Where no connection is free a request waits for one, and that wait counts.
-func pace(ctx context.Context, address string, connections int, rate float64, d time.Duration) ([]time.Duration, error) {
+func pace(ctx context.Context, t target, connections int, rate float64, d time.Duration) ([]time.Duration, error) {
 	total := int(rate * d.Seconds())
 	due := make(chan time.Time, total)
 	go func() {
@@ -141,7 +154,7 @@ func pace(ctx context.Context, address string, connections int, rate float64, d 
 	}()
 	var mutex sync.Mutex
 	var latencies []time.Duration
-	_, err := each(address, connections, func(c *conn) (int, error) {
+	_, err := each(t, connections, func(c *conn) (int, error) {
 		var mine []time.Duration
 		defer func() {
 			mutex.Lock()

@@ -23,7 +23,7 @@ func TestPaceCountsTheWaitForABusyService(t *testing.T) {
 	})
 	require.NoError(t, err)
 
-	latencies, err := pace(context.Background(), address, 1, 100, time.Second/2)
+	latencies, err := pace(context.Background(), target{address: address}, 1, 100, time.Second/2)
 	require.NoError(t, err)
 	require.Len(t, latencies, 50, "requests are sent whether or not earlier ones are answered")
 	// Those due during the stall waited too: 30 of them, from 300 ms down to 10 ms.
@@ -35,7 +35,7 @@ func TestSaturateRefusesAnyAnswerButAWhole200(t *testing.T) {
 	defer s.close()
 	address, err := s.serve(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusServiceUnavailable) })
 	require.NoError(t, err)
-	n, err := saturate(context.Background(), address, 2, time.Second)
+	n, err := saturate(context.Background(), target{address: address}, 2, time.Second)
 	require.Zero(t, n)
 	require.ErrorContains(t, err, `the answer was "HTTP/1.1 503 Service Unavailable" instead of 200`)
 }

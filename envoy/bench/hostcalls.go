@@ -65,7 +65,7 @@ func countOf(ctx context.Context, o options, v variant, services *services, dir 
 	}
 	defer s.envoy.Stop()
 	// The first request defines metrics, and the first tick looks for the queue.
-	if _, err := pace(ctx, s.entry(), 1, countedRate, time.Second/2); err != nil {
+	if _, err := pace(ctx, s.target(), 1, countedRate, time.Second/2); err != nil {
 		return nil, err
 	}
 	time.Sleep(settle)
@@ -85,7 +85,7 @@ func countOf(ctx context.Context, o options, v variant, services *services, dir 
 	}
 	idleRate := float64(idle.others) / time.Since(start).Seconds()
 	start = time.Now()
-	if _, err := pace(ctx, s.entry(), 1, countedRate, countedRequests*time.Second/countedRate); err != nil {
+	if _, err := pace(ctx, s.target(), 1, countedRate, countedRequests*time.Second/countedRate); err != nil {
 		return nil, err
 	}
 	time.Sleep(settle) // the last tick with something to give out, and the last batch

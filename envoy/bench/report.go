@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -14,8 +15,8 @@ type Report struct {
 	Rounds      int      `json:"rounds"`
 	Slice       string   `json:"slice"`
 	Connections int      `json:"connections"`
-	Rate        float64  `json:"latency_rate"` // requests a second that latency was measured at
 	Variants    []Figure `json:"variants"`
+	Notes       []string `json:"notes,omitempty"`
 }
 
 // Figure is one variant. Ratios are taken round by round, so that what slows a whole round cancels out.
@@ -28,6 +29,9 @@ type Figure struct {
 	P99         Series         `json:"p99_us"`
 	RSS         Series         `json:"rss_mib"`
 	Rate        Series         `json:"requests_per_second_at_full_load"`
+	Paced       float64        `json:"latency_rate"` // requests a second that latency was measured at
+	Body        int            `json:"body_bytes,omitempty"`
+	Dropped     int            `json:"records_dropped,omitempty"`
 	Calls       float64        `json:"host_calls_per_request,omitempty"`
 	CallsByName map[string]int `json:"host_calls_by_name,omitempty"` // of CallsOf requests
 	CallsOf     int            `json:"host_calls_counted_requests,omitempty"`
@@ -66,19 +70,30 @@ func ratio(values []float64, base *subject) *Series {
 	return &series
 }
 
+// withoutFilter names the variant without a filter that passes the same bodies.
+func withoutFilter(body int) string {
+	if body == 0 {
+		return noFilter
+	}
+	return noFilter + ", " + sizeName(body)
+}
+
 func newReport(o options, f fleet) Report {
 	named := map[string]*subject{}
 	for _, s := range f {
 		named[s.name] = s
 	}
-	r := Report{Rounds: o.rounds, Slice: o.slice.String(), Connections: o.connections, Rate: o.rate}
+	r := Report{Rounds: o.rounds, Slice: o.slice.String(), Connections: o.connections}
 	for _, s := range f {
 		figure := Figure{
 			Name: s.name, CPU: newSeries(s.CPU), P50: newSeries(s.P50), P99: newSeries(s.P99),
-			RSS: newSeries(s.RSS), Rate: newSeries(s.Rate), OverEmpty: ratio(s.CPU, named[s.base]),
+			RSS: newSeries(s.RSS), Rate: newSeries(s.Rate), Paced: s.rate, Body: s.body, OverEmpty: ratio(s.CPU, named[s.base]),
 		}
-		if s.name != noFilter {
-			figure.OverNone = ratio(s.CPU, named[noFilter])
+		if none := withoutFilter(s.body); s.name != none {
+			figure.OverNone = ratio(s.CPU, named[none])
+		}
+		if figure.Dropped = s.dropped; figure.Dropped > 0 {
+			r.Notes = append(r.Notes, fmt.Sprintf("%s: %d of %d exchanges' records were dropped, as the sink did not keep up.", s.name, s.dropped, s.sent))
 		}
 		if c := s.calls; c != nil {
 			figure.Calls, figure.CallsByName, figure.CallsOf = c.perRequest(), c.byName, c.requests
@@ -109,12 +124,31 @@ func (r Report) writeTable(w io.Writer) error {
 	}
 	_, err := fmt.Fprintf(w, `
 Medians of %d rounds of %s, Envoy with one worker, %d connections; spreads are from the lowest to the
-highest round, ratios are taken within a round. Latency is at %.0f requests a second for all, from when
-each was due. Host calls are those made in a request's callbacks; data reads, those of them that made the
+highest round, ratios are taken within a round. Latency is from when each request was due, at %s. Host calls are those made in a request's callbacks; data reads, those of them that made the
 host call back for memory; in ticks, what a request causes later, shipping included (at %d requests a
 second: more share one call where there are more); idle, what all threads' ticks do without requests.
-`, r.Rounds, r.Slice, r.Connections, r.Rate, countedRate)
+`, r.Rounds, r.Slice, r.Connections, r.paces(), countedRate)
+	if err != nil || len(r.Notes) == 0 {
+		return err
+	}
+	_, err = fmt.Fprintln(w, strings.Join(r.Notes, "\n"))
 	return err
+}
+
+// paces says at what rates latency was measured: one for each size of bodies.
+func (r Report) paces() string {
+	var paces []string
+	for i, v := range r.Variants {
+		if slices.ContainsFunc(r.Variants[:i], func(other Figure) bool { return other.Body == v.Body }) {
+			continue
+		}
+		pace := fmt.Sprintf("%.0f a second", v.Paced)
+		if v.Body > 0 {
+			pace += " with bodies of " + sizeName(v.Body)
+		}
+		paces = append(paces, pace)
+	}
+	return strings.Join(paces, ", ")
 }
 
 func (s *Series) median() string {

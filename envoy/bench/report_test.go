@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"strings"
 	"testing"
@@ -27,6 +28,22 @@ func TestRatiosAreTakenWithinARound(t *testing.T) {
 func TestVariantsThatAreNotComparedHaveNoRatio(t *testing.T) {
 	alone := &subject{variant: variant{name: "plugin", base: "empty"}, CPU: []float64{66}}
 	require.Nil(t, newReport(options{rounds: 1}, fleet{alone}).Variants[0].OverEmpty)
+}
+
+func TestBodiesAreComparedWithTheSameBodies(t *testing.T) {
+	none := &subject{variant: variant{name: noFilter}, CPU: []float64{50}}
+	large := &subject{variant: variant{name: withoutFilter(64 << 10), body: 64 << 10}, CPU: []float64{100}}
+	plugin := &subject{variant: variant{name: "plugin", body: 64 << 10}, CPU: []float64{150}}
+	report := newReport(options{rounds: 1}, fleet{none, large, plugin})
+	require.Nil(t, report.Variants[1].OverNone)
+	require.InDelta(t, 1.5, report.Variants[2].OverNone.Median, 1e-9)
+}
+
+func TestDocumentsAreJSONOfTheirSize(t *testing.T) {
+	for _, size := range bodySizes {
+		require.Len(t, document(size), size)
+		require.True(t, json.Valid([]byte(document(size))))
+	}
 }
 
 func TestEmptyPluginIsTheSameForBothSDKs(t *testing.T) {

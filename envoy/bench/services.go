@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/routelens/routelens/envoy/config"
@@ -12,24 +13,34 @@ import (
 
 // services are what the Envoys talk to. They run in this process: only Envoy's CPU is measured.
 type services struct {
-	upstream string // host:port; it answers at once
+	upstream string // host:port; it answers at once, with a body as large as the request's
 	servers  []*http.Server
 }
 
 func openServices() (*services, error) {
 	s := &services{}
 	var err error
-	s.upstream, err = s.serve(func(w http.ResponseWriter, _ *http.Request) {
+	answers := map[int]string{0: `{"ok":true}`}
+	for _, size := range bodySizes {
+		answers[size] = document(size)
+	}
+	s.upstream, err = s.serve(func(w http.ResponseWriter, r *http.Request) {
+		size, err := io.Copy(io.Discard, r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		answer := answers[int(size)]
 		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, `{"ok":true}`)
+		w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
+		io.WriteString(w, answer)
 	})
 	return s, err
 }
 
-// sink counts the records that arrive at an Envoy's log store, and keeps none.
+// sink counts the records that arrive at an Envoy's log store, and the whole bodies in them, and keeps none.
 type sink struct {
-	address string
-	records atomic.Int64
+	address         string
+	records, bodies atomic.Int64
 }
 
 func (s *services) openSink() (*sink, error) {
@@ -41,6 +52,7 @@ func (s *services) openSink() (*sink, error) {
 			panic(http.ErrAbortHandler)
 		}
 		k.records.Add(int64(bytes.Count(body, []byte("\n{")) + 1))
+		k.bodies.Add(int64(bytes.Count(body, []byte(`.body.json":{`))))
 		w.WriteHeader(http.StatusNoContent)
 	})
 	return k, err

@@ -14,6 +14,7 @@ import (
 type variant struct {
 	name      string
 	base      string // the variant to be compared with, besides none
+	body      int    // bytes, of each request and each answer; 0: a GET with a small answer
 	configure func(o *config.Options, dir string)
 	artifact  string  // the .wasm, if any
 	script    bool    // there is a Lua filter
@@ -51,6 +52,11 @@ func chooseVariants(o options) ([]variant, error) {
 		}
 		all = append(all, of...)
 	}
+	withBodies, err := bodyVariants(plugins[0], empties[0])
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, withBodies...)
 	var chosen []variant
 	for _, v := range all {
 		if o.only.MatchString(v.name) {
@@ -61,6 +67,33 @@ func chooseVariants(o options) ([]variant, error) {
 		return nil, fmt.Errorf("-only (%s) matches no variant's name", o.only)
 	}
 	return chosen, nil
+}
+
+// bodyVariants are the same exchanges with bodies, without a plugin and with: by one compiler, as there are many.
+func bodyVariants(plugin, empty string) ([]variant, error) {
+	var all []variant
+	for _, size := range bodySizes {
+		of, err := pluginVariants(plugin, empty)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, variant{name: withoutFilter(size), body: size, configure: func(*config.Options, string) {}})
+		for _, v := range of {
+			v.name, v.body = v.name+", "+sizeName(size), size
+			if v.base != "" {
+				v.base += ", " + sizeName(size)
+			}
+			if v.records > 0 {
+				configuration := bodiesConfig(v.records, size)
+				v.name = strings.Replace(v.name, "records", "records with bodies", 1)
+				v.configure = func(c *config.Options, _ string) {
+					c.Plugin = &config.Plugin{File: v.artifact, Config: configuration, VMID: "routelens"}
+				}
+			}
+			all = append(all, v)
+		}
+	}
+	return all, nil
 }
 
 func pluginVariants(plugin, empty string) ([]variant, error) {
@@ -99,12 +132,22 @@ func compilerOf(artifact string) string {
 
 // sinkConfig keeps the share of exchanges and no other, however slow they are on a busy machine.
 func sinkConfig(rate float64) string {
+	return configOf(rate, `{"rate": 0}`, "8MiB")
+}
+
+// bodiesConfig records both bodies, whole, of each exchange that is kept.
+func bodiesConfig(rate float64, size int) string {
+	return configOf(rate, fmt.Sprintf(`{"rate": %v, "max_bytes": "%dB"}`, rate, size), "64MiB")
+}
+
+func configOf(rate float64, body, buffer string) string {
 	return fmt.Sprintf(`{
-  "sink": {"type": "ndjson", "cluster": "logs", "path": %q},
+  "sink": {"type": "ndjson", "cluster": "logs", "path": %q, "buffer": {"max_bytes": %q}},
   "resource": {"service.name": "shop"},
   "sampling": {"rate": %v, "follow_trace": false, "errors": 0, "slow": {"rate": 0}, "max_per_second": 0},
-  "headers": {"request": ["user-agent"], "response": ["content-type"]}
-}`, lab.NDJSONPath, rate)
+  "headers": {"request": ["user-agent"], "response": ["content-type"]},
+  "bodies": {"request": %s, "response": %s}
+}`, lab.NDJSONPath, buffer, rate, body, body)
 }
 
 func accessLog(dir string) string { return filepath.Join(dir, "access.log") }
