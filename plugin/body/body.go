@@ -6,6 +6,7 @@ package body
 
 import (
 	"encoding/base64"
+	"slices"
 	"unicode/utf8"
 	"unsafe"
 
@@ -69,8 +70,9 @@ func without(names []string, name string) (others []string) {
 	return others
 }
 
-// kept is how large a buffer may be that waits for the next body.
-const kept = 192 << 10
+// kept is how large a buffer may be that waits for the next body. TinyGo's
+// buffers grow to powers of two.
+const kept = 256 << 10
 
 // Decode gives what may be recorded of a body: a text of at most limit bytes,
 // which is valid until the call after the next, so that the two bodies of one
@@ -94,8 +96,7 @@ func (d *Decoder) Decode(raw *Raw, limit int) record.Content {
 	}
 	d.outs[d.turn] = small(out)
 	d.layers[0], d.layers[1], d.utf8, d.doc, d.text = small(d.layers[0]), small(d.layers[1]), small(d.utf8), small(d.doc), small(d.text)
-	d.inner, d.fields = small(d.inner), smallFields(d.fields)
-	d.proto = writer{}
+	d.inner, d.proto = small(d.inner), writer{}
 	return c
 }
 
@@ -142,6 +143,7 @@ func (d *Decoder) decode(raw *Raw, dst []byte, limit int) (record.Content, []byt
 			return omit(why), dst
 		}
 	}
+	dst = slices.Grow(dst, len(p.bytes)) // rather at once than in steps, each of which is garbage
 	switch t.Kind {
 	case JSON:
 		return d.json(dst, p, limit)

@@ -100,7 +100,7 @@ func (d *Decoder) message(dst []byte, m part, t Type, limit int) ([]byte, bool, 
 		readable = w.message()
 		d.doc, d.fields, doc = w.dst, w.fields, w.dst
 		o = redact.Options{Opaque: true} // what is written is whole, if not all
-		m.cut = m.cut || w.full
+		m.cut = m.cut || w.full || w.more
 	default:
 		readable = false
 	}

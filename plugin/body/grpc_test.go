@@ -81,6 +81,8 @@ func TestAProtobufMessage(t *testing.T) {
 			assert.Equal(t, document("["+c.want+"]"), got)
 		})
 	}
+	fields := decoder(open()).Decode(entire(kind, frame(0, strings.Repeat("\x08\x01", maxFields+1))), 1<<20)
+	assert.Equal(t, cut(`[{"1":[1`+strings.Repeat(",1", maxFields-1)+`]}]`), fields, "of more fields than are taken apart the first are shown")
 	many := nested(1, strings.Repeat(tag(1, 3), maxDepth+1)+strings.Repeat(tag(1, 4), maxDepth+1))
 	assert.Contains(t, decoder(open()).Decode(entire(kind, frame(0, many)), 4<<10).Text, "base64", "groups nest to a depth")
 }

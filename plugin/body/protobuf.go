@@ -22,7 +22,7 @@ import (
 // The bounds of what is taken apart.
 const (
 	maxDepth  = 32
-	maxFields = 1 << 14 // that are open at once
+	maxFields = 8 << 10 // that are open at once
 )
 
 // The wire types.
@@ -53,11 +53,12 @@ type writer struct {
 	limit   int
 	fields  []field
 	full    bool // what is missing at the end did not fit
+	more    bool // some message has fields beyond maxFields
 }
 
 func (d *Decoder) writer(m part, limit int) *writer {
 	w := &d.proto
-	*w = writer{redact: d.redact, scratch: &d.text, detects: d.redact.Detects(), b: m.bytes, cut: m.cut, dst: d.doc[:0], limit: limit, fields: d.fields[:0]}
+	*w = writer{redact: d.redact, scratch: &d.text, detects: d.redact.Detects(), b: m.bytes, cut: m.cut, dst: slices.Grow(d.doc[:0], min(2*len(m.bytes), limit)), limit: limit, fields: d.fields[:0]}
 	return w
 }
 
@@ -251,7 +252,7 @@ const (
 func (w *writer) scan(at, end int) scanned {
 	for at < end {
 		if len(w.fields) >= maxFields {
-			w.full = true
+			w.more = true
 			return whole
 		}
 		number, wire, start, result := w.tag(at, end)
@@ -354,11 +355,4 @@ func (w *writer) group(number uint32, at, end int) (inner, after int, _ scanned)
 		at = next
 	}
 	return 0, 0, short
-}
-
-func smallFields(fields []field) []field {
-	if cap(fields) > 4<<10 {
-		return nil
-	}
-	return fields[:0]
 }
