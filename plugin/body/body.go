@@ -70,9 +70,10 @@ func without(names []string, name string) (others []string) {
 	return others
 }
 
-// kept is how large a buffer may be that waits for the next body. TinyGo's
-// buffers grow to powers of two.
-const kept = 256 << 10
+// kept is how large a buffer may be that waits for the next body: as large as
+// bodies may be. A VM's memory never shrinks, and garbage of that size makes it
+// grow more than what is kept.
+const kept = 1 << 20
 
 // Decode gives what may be recorded of a body: a text of at most limit bytes,
 // which is valid until the call after the next, so that the two bodies of one

@@ -58,7 +58,7 @@ type writer struct {
 
 func (d *Decoder) writer(m part, limit int) *writer {
 	w := &d.proto
-	*w = writer{redact: d.redact, scratch: &d.text, detects: d.redact.Detects(), b: m.bytes, cut: m.cut, dst: slices.Grow(d.doc[:0], min(2*len(m.bytes), limit)), limit: limit, fields: d.fields[:0]}
+	*w = writer{redact: d.redact, scratch: &d.text, detects: d.redact.Detects(), b: m.bytes, cut: m.cut, dst: d.doc[:0], limit: limit, fields: d.fields[:0]}
 	return w
 }
 
