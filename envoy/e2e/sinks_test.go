@@ -1,12 +1,12 @@
 package e2e
 
 import (
+	"encoding/json"
+	"maps"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
-
-	"encoding/json"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,14 +19,15 @@ type sink struct {
 	heading string // of docs/sinks.md, where the configuration stands that is tested
 	start   func(t *testing.T) lab.LogStore
 	name    func(key string) string // what the store calls a key of docs/records.md
+	noLists bool                    // a body that is a list comes as text
 }
 
 // sinks are those of `make test`; test-sinks has the strict ones too.
 var sinks = append([]sink{
-	{"VictoriaLogs, lines of JSON", func(t *testing.T) lab.LogStore { return startVictoriaLogs(t) }, asItIs},
-	{"VictoriaLogs, Loki's push", func(t *testing.T) lab.LogStore { return startVictoriaLogs(t) }, underscored},
-	{"VictoriaLogs, bulk", func(t *testing.T) lab.LogStore { return startVictoriaLogs(t) }, elastic},
-	{"OpenTelemetry Collector", func(t *testing.T) lab.LogStore { return startCollector(t) }, asItIs},
+	{"VictoriaLogs, lines of JSON", func(t *testing.T) lab.LogStore { return startVictoriaLogs(t) }, asItIs, false},
+	{"VictoriaLogs, Loki's push", func(t *testing.T) lab.LogStore { return startVictoriaLogs(t) }, underscored, false},
+	{"VictoriaLogs, bulk", func(t *testing.T) lab.LogStore { return startVictoriaLogs(t) }, elastic, true},
+	{"OpenTelemetry Collector", func(t *testing.T) lab.LogStore { return startCollector(t) }, asItIs, false},
 }, strictSinks...)
 
 func startVictoriaLogs(t *testing.T) *lab.Store {
@@ -59,15 +60,21 @@ func elastic(key string) string {
 	return key
 }
 
+// section is what docs/sinks.md has under a heading.
+func section(t *testing.T, heading string) string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/sinks.md")
+	require.NoError(t, err)
+	_, section, ok := strings.Cut(string(page), "\n## "+heading+"\n")
+	require.True(t, ok, "docs/sinks.md has no heading %q", heading)
+	section, _, _ = strings.Cut(section, "\n## ")
+	return section
+}
+
 // documented is the plugin's configuration under a heading of docs/sinks.md, with the changes.
 func documented(t *testing.T, heading string, changes settings) settings {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/sinks.md")
-	require.NoError(t, err)
-	_, section, ok := strings.Cut(string(text), "\n## "+heading+"\n")
-	require.True(t, ok, "docs/sinks.md has no heading %q", heading)
-	section, _, _ = strings.Cut(section, "\n## ")
-	block := regexp.MustCompile("(?s)```json\n(\\{\\s*\"sink\".*?)```").FindStringSubmatch(section)
+	block := regexp.MustCompile("(?s)```json\n(\\{\\s*\"sink\".*?)```").FindStringSubmatch(section(t, heading))
 	require.NotNil(t, block, "no configuration under %q", heading)
 	var tree map[string]any
 	require.NoError(t, json.Unmarshal([]byte(block[1]), &tree))
@@ -76,9 +83,7 @@ func documented(t *testing.T, heading string, changes settings) settings {
 		found["sink."+key] = value
 	}
 	found["resource"] = tree["resource"]
-	for key, value := range changes {
-		found[key] = value
-	}
+	maps.Copy(found, changes)
 	return found
 }
 

@@ -20,8 +20,8 @@ const (
 
 // strictSinks take longer to build, and refuse what others let pass.
 var strictSinks = []sink{
-	{"Loki", func(t *testing.T) lab.LogStore { return startLoki(t) }, underscored},
-	{"Elasticsearch and OpenSearch", func(t *testing.T) lab.LogStore { return startOpenSearch(t) }, elastic},
+	{"Loki", func(t *testing.T) lab.LogStore { return startLoki(t) }, underscored, false},
+	{"Elasticsearch and OpenSearch", func(t *testing.T) lab.LogStore { return startOpenSearch(t) }, elastic, true},
 }
 
 func startLoki(t *testing.T) *lab.Loki {
