@@ -92,7 +92,7 @@ test-long: $(artifacts) $(probes) envoy-bin victoria-logs otelcol ## the end-to-
 .PHONY: test-sinks
 test-sinks: $(artifacts) envoy-bin victoria-logs otelcol loki opensearch ## the tests of every sink, with Loki and OpenSearch too (8 minutes of CPU to build Loki; OpenSearch needs Java)
 	@echo 'go test, end to end, on $(artifacts)'
-	@cd envoy && $(e2e_environment) go test -tags sinks -count=1 -timeout 60m -run 'Sink|Store' $(E2EFLAGS) ./lab ./e2e
+	@cd envoy && $(e2e_environment) go test -tags sinks -count=1 -timeout 60m -run 'EachSink|ASink|Store' $(E2EFLAGS) ./lab ./e2e
 
 .PHONY: fuzz
 fuzz: go ## run every fuzz target for FUZZTIME (30s) each

@@ -5,6 +5,7 @@ package e2e
 import (
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -38,4 +39,25 @@ func startOpenSearch(t *testing.T) *lab.OpenSearch {
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, search.Stop()) })
 	return search
+}
+
+// OpenSearch answers so, item by item, while its disk is too full.
+func TestASinkThatHasNoRoomForNowIsSentItsRecordsAgain(t *testing.T) {
+	eachArtifact(t, func(t *testing.T, wasm string) {
+		search := startOpenSearch(t)
+		plugin := documented(t, "Elasticsearch and OpenSearch", unhurried)
+		s := open(t, standOptions{wasm: wasm, logs: search, plugin: plugin})
+		mix := []lab.Share{{Call: lab.Get("catalog", "/catalog"), Times: 1}}
+		before := s.load(t, lab.Load{Mix: mix, Total: 100})
+		s.reconcile(t, before)
+		require.NoError(t, search.SetFull(t.Context(), true))
+		during := s.load(t, lab.Load{Mix: mix, Total: 500})
+		time.Sleep(2 * time.Second)
+		stats, err := s.Stats(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 100, stats.Pipeline().Delivered, "while it is full, %s", stats.Pipeline())
+		assert.Zero(t, stats.Pipeline().Dropped)
+		require.NoError(t, search.SetFull(t.Context(), false))
+		assert.Positive(t, s.reconcile(t, before, during).Pipeline().Retries)
+	})
 }

@@ -104,6 +104,17 @@ func (s *OpenSearch) Query(ctx context.Context, query string) ([]Record, error) 
 	return records, nil
 }
 
+// SetFull has every index refuse what comes, as OpenSearch itself does where the disk is too full, or take it again. There
+// must be an index already.
+func (s *OpenSearch) SetFull(ctx context.Context, full bool) error {
+	block := "null"
+	if full {
+		block = "true"
+	}
+	_, err := send(ctx, http.MethodPut, s.URL+"/_all/_settings", "application/json", `{"index.blocks.read_only_allow_delete": `+block+`}`)
+	return err
+}
+
 // search asks all that is not the server's own; the refresh makes it see what it has answered for.
 func (s *OpenSearch) search(ctx context.Context, query string, into any) error {
 	if _, err := fetch(ctx, s.URL+"/_refresh"); err != nil {
