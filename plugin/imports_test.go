@@ -20,7 +20,7 @@ const root = "github.com/routelens/routelens/plugin"
 
 // order is the one direction of the way of an exchange: a package may import
 // only those before it. host stands aside: see the tests.
-var order = []string{"shared", "record", "metrics", "config", "redact", "body", "sampling", "capture", "encode", "queue", "export", "."}
+var order = []string{"shared", "jsontext", "record", "metrics", "config", "redact", "body", "sampling", "capture", "encode", "queue", "export", "."}
 
 // imports gives what each package under plugin imports, tests aside; fakes
 // (…test) are tests.

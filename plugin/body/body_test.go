@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/routelens/routelens/plugin/config"
+	"github.com/routelens/routelens/plugin/jsontext"
 	"github.com/routelens/routelens/plugin/record"
 )
 
@@ -293,7 +294,7 @@ func TestClosingJSON(t *testing.T) {
 func TestStrings(t *testing.T) {
 	for _, s := range []string{"", "a", "\"\\\n\r\t\x00\x1f", "é😀", "\xff", "a\xe2\x82"} {
 		var got string
-		require.NoError(t, json.Unmarshal(appendString(nil, s), &got))
+		require.NoError(t, json.Unmarshal(jsontext.AppendString(nil, s), &got))
 		assert.Equal(t, strings.ToValidUTF8(s, "\ufffd"), strings.ReplaceAll(got, "\ufffd\ufffd", "\ufffd"))
 		assert.True(t, utf8.ValidString(got))
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/routelens/routelens/plugin/jsontext"
 	"github.com/routelens/routelens/plugin/record"
 	"github.com/routelens/routelens/plugin/redact"
 )
@@ -62,7 +63,7 @@ func (f *fake) value(dst []byte, d *json.Decoder) []byte {
 				continue
 			}
 			key, _ := d.Token()
-			dst = append(appendString(dst, f.words(key.(string))), ':')
+			dst = append(jsontext.AppendString(dst, f.words(key.(string))), ':')
 			end := len(dst)
 			if dst = f.value(dst, d); f.Names() && strings.EqualFold(f.name, key.(string)) {
 				dst = append(dst[:end], `"[masked]"`...)
@@ -71,7 +72,7 @@ func (f *fake) value(dst []byte, d *json.Decoder) []byte {
 		d.Token()
 		return append(dst, byte(t)+2)
 	case string:
-		return appendString(dst, f.words(t))
+		return jsontext.AppendString(dst, f.words(t))
 	case json.Number:
 		return append(dst, t...)
 	case bool:

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"strings"
 
+	"github.com/routelens/routelens/plugin/jsontext"
 	"github.com/routelens/routelens/plugin/record"
 	"github.com/routelens/routelens/plugin/redact"
 )
@@ -124,7 +125,7 @@ func (d *Decoder) message(dst []byte, m part, t Type, limit int) ([]byte, bool, 
 		return dst, m.cut, record.Malformed
 	}
 	if isText(m.bytes) {
-		return appendString(dst, view(m.bytes)), m.cut, record.NotOmitted
+		return jsontext.AppendString(dst, view(m.bytes)), m.cut, record.NotOmitted
 	}
 	return appendBase64(dst, m.bytes), m.cut, record.NotOmitted
 }
@@ -150,9 +151,9 @@ func (d *Decoder) trailer(dst []byte, m part) []byte {
 			dst = append(dst, ',')
 		}
 		f := &d.selected[i]
-		dst = append(appendString(dst, f.Name), ':')
+		dst = append(jsontext.AppendString(dst, f.Name), ':')
 		if len(f.Values) == 1 {
-			dst = appendString(dst, f.Values[0])
+			dst = jsontext.AppendString(dst, f.Values[0])
 			continue
 		}
 		dst = append(dst, '[')
@@ -160,7 +161,7 @@ func (d *Decoder) trailer(dst []byte, m part) []byte {
 			if j > 0 {
 				dst = append(dst, ',')
 			}
-			dst = appendString(dst, value)
+			dst = jsontext.AppendString(dst, value)
 		}
 		dst = append(dst, ']')
 	}

@@ -2,7 +2,6 @@ package body
 
 import (
 	"bytes"
-	"unicode/utf8"
 
 	"github.com/routelens/routelens/plugin/record"
 	"github.com/routelens/routelens/plugin/redact"
@@ -158,46 +157,4 @@ func closeJSON(doc []byte, limit int) []byte {
 		out = append(out, closers[depth])
 	}
 	return out
-}
-
-const hexDigits = "0123456789abcdef"
-
-// appendString appends s as a JSON string. Bytes that are not UTF-8 become
-// U+FFFD.
-func appendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	clean := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= utf8.RuneSelf {
-			if r, size := utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || size > 1 {
-				i += size
-				continue
-			}
-			dst = append(append(dst, s[clean:i]...), "\ufffd"...)
-			i++
-			clean = i
-			continue
-		}
-		if c >= ' ' && c != '"' && c != '\\' {
-			i++
-			continue
-		}
-		dst = append(dst, s[clean:i]...)
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, `\n`...)
-		case '\r':
-			dst = append(dst, `\r`...)
-		case '\t':
-			dst = append(dst, `\t`...)
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		}
-		i++
-		clean = i
-	}
-	return append(append(dst, s[clean:]...), '"')
 }

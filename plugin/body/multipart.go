@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/routelens/routelens/plugin/jsontext"
 	"github.com/routelens/routelens/plugin/record"
 )
 
@@ -140,7 +141,7 @@ func (d *Decoder) member(dst []byte, key, value string) []byte {
 	if len(text) > maxName {
 		text = text[:runes(text, maxName)]
 	}
-	return append(appendString(append(dst, key...), view(text)), ',')
+	return append(jsontext.AppendString(append(dst, key...), view(text)), ',')
 }
 
 // disposition reads a Content-Disposition (RFC 6266).

@@ -31,7 +31,7 @@ func TestMultipart(t *testing.T) {
 		{"may be cut after a boundary", open(), beginning(kind, lines("--a b", "", "1", "--a b")), 0, cut(`[{"size":1}]`)},
 		{"has names cut between characters", open(), entire(kind, lines("--a b", "content-disposition: a; name="+strings.Repeat("x", 255)+"é", "", "--a b--")), 0,
 			document(`[{"name":"` + strings.Repeat("x", 255) + `","size":0}]`)},
-		{"has broken UTF-8 in names replaced", open(), entire(kind, lines("--a b", "content-disposition: a; name=\xff", "", "--a b--")), 0, document(`[{"name":"` + "\ufffd" + `","size":0}]`)},
+		{"has broken UTF-8 in names replaced", open(), entire(kind, lines("--a b", "content-disposition: a; name=\xff", "", "--a b--")), 0, document(`[{"name":"\ufffd","size":0}]`)},
 		{"with more parts than fit is cut", open(), entire(kind, strings.Repeat("--a b\n\nx\n", 9)+"--a b--"), 81, cut(`[{"size":1},{"size":1},{"size":1},{"size":1},{"size":1},{"size":1},{"size":1},{}]`)},
 		{"without a boundary is left out", open(), entire("multipart/mixed", upload), 0, omit(record.Malformed)},
 		{"with a boundary beyond all measure is left out", open(), entire("multipart/mixed; boundary="+strings.Repeat("a", 201), upload), 0, omit(record.Malformed)},

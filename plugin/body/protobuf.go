@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/routelens/routelens/plugin/jsontext"
 	"github.com/routelens/routelens/plugin/redact"
 )
 
@@ -176,7 +177,7 @@ func (w *writer) delimited(f field, b []byte, depth int) {
 	case isMessage && (text || lines) && w.detects:
 		w.either(b, from, depth, text)
 	case text, lines && !isMessage:
-		w.dst = appendString(w.dst, view(b))
+		w.dst = jsontext.AppendString(w.dst, view(b))
 	case isMessage:
 		w.object(from, depth+1)
 	default:
@@ -204,7 +205,7 @@ func (w *writer) either(b []byte, from, depth int, text bool) {
 	case found:
 		w.dst = append(w.dst[:begin], `"`+redact.Masked+`"`...)
 	case text:
-		w.dst = appendString(w.dst[:begin], view(b))
+		w.dst = jsontext.AppendString(w.dst[:begin], view(b))
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/routelens/routelens/plugin/jsontext"
 )
 
 // maxNested is how many levels of a document are taken apart; what is deeper
@@ -51,7 +53,7 @@ func appendAnyValue(dst []byte, doc string) []byte {
 			continue
 		case c == '{' || c == '[':
 			size = nestedLen(doc[i:])
-			dst = append(AppendString(append(dst, `{"stringValue":`...), doc[i:i+size]), '}')
+			dst = append(jsontext.AppendString(append(dst, `{"stringValue":`...), doc[i:i+size]), '}')
 		case c == '}' || c == ']':
 			dst = append(dst, "]}}"...)
 			depth = max(depth-1, 0)
@@ -89,7 +91,7 @@ func appendScalar(dst []byte, token string) []byte {
 	} else if _, err := strconv.ParseFloat(token, 64); err == nil {
 		return append(append(append(dst, `{"doubleValue":`...), token...), '}')
 	}
-	return append(AppendString(append(dst, `{"stringValue":`...), token), '}')
+	return append(jsontext.AppendString(append(dst, `{"stringValue":`...), token), '}')
 }
 
 // appendJSONString appends a JSON string as it is, but for the halves of

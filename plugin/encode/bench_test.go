@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/routelens/routelens/plugin/jsontext"
 	"github.com/routelens/routelens/plugin/record"
 )
 
@@ -49,7 +50,7 @@ func BenchmarkAppendString(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(s)))
 			for b.Loop() {
-				dst = AppendString(dst[:0], s)
+				dst = jsontext.AppendString(dst[:0], s)
 			}
 			require.Greater(b, len(dst), len(s))
 		})

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/routelens/routelens/plugin/config"
+	"github.com/routelens/routelens/plugin/jsontext"
 	"github.com/routelens/routelens/plugin/record"
 )
 
@@ -23,7 +24,7 @@ type elasticsearch struct {
 func newElasticsearch(c *config.Config) *elasticsearch {
 	d := &elasticsearch{scratch: make([]byte, 0, 64)}
 	for _, a := range c.Resource {
-		d.resource = AppendString(appendKey(d.resource, a.Name), a.Value)
+		d.resource = jsontext.AppendString(appendKey(d.resource, a.Name), a.Value)
 	}
 	return d
 }
@@ -34,7 +35,7 @@ func (d *elasticsearch) Append(dst []byte, r *record.Record) []byte {
 	dst = appendTime(append(dst, `{"create":{}}`+"\n"+`{"@timestamp":"`...), r.Start)
 	dst = append(append(dst, `","severity":"`...), r.Severity()...)
 	d.scratch = appendMessage(d.scratch[:0], r)
-	dst = AppendString(append(dst, `","message":`...), string(d.scratch))
+	dst = jsontext.AppendString(append(dst, `","message":`...), string(d.scratch))
 	d.document.dst = append(dst, d.resource...)
 	trace(&d.document, r)
 	facts(&d.document, r, d.scratch)

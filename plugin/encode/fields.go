@@ -175,6 +175,8 @@ func protocol(w writer, p string) {
 	some(w, "network.protocol.version", version)
 }
 
+const hexDigits = "0123456789abcdef"
+
 // absent stands where a word is wanted and there is none, as in Envoy's logs.
 const absent = "-"
 

@@ -2,6 +2,7 @@ package encode
 
 import (
 	"github.com/routelens/routelens/plugin/config"
+	"github.com/routelens/routelens/plugin/jsontext"
 	"github.com/routelens/routelens/plugin/record"
 )
 
@@ -34,7 +35,7 @@ func newLoki(c *config.Config) *loki {
 	}
 	for _, a := range c.Resource {
 		if !isLabel(names, a.Name) {
-			d.resource = AppendString(appendUnderscored(d.resource, "", a.Name), a.Value)
+			d.resource = jsontext.AppendString(appendUnderscored(d.resource, "", a.Name), a.Value)
 		}
 	}
 	return d
@@ -60,8 +61,8 @@ func newLabel(name string, resource []config.Attribute) label {
 // fromRecord gives the labels that a record has; config.LokiLabels lists them.
 var fromRecord = map[string]func(dst []byte, r *record.Record) []byte{
 	"severity":                  func(dst []byte, r *record.Record) []byte { return append(dst, r.Severity()...) },
-	"http.route":                func(dst []byte, r *record.Record) []byte { return appendEscaped(dst, orAbsent(r.Route)) },
-	"envoy.cluster":             func(dst []byte, r *record.Record) []byte { return appendEscaped(dst, orAbsent(r.Cluster)) },
+	"http.route":                func(dst []byte, r *record.Record) []byte { return jsontext.AppendEscaped(dst, orAbsent(r.Route)) },
+	"envoy.cluster":             func(dst []byte, r *record.Record) []byte { return jsontext.AppendEscaped(dst, orAbsent(r.Cluster)) },
 	"http.response.status_code": func(dst []byte, r *record.Record) []byte { return appendCount(dst, r.Status) },
 	"http.request.method": func(dst []byte, r *record.Record) []byte {
 		if !record.KnownMethod(r.Method) {
@@ -87,7 +88,7 @@ func (d *loki) AppendKey(dst []byte, r *record.Record) []byte {
 		if l.of != nil {
 			dst = l.of(dst, r)
 		} else {
-			dst = appendEscaped(dst, l.fixed)
+			dst = jsontext.AppendEscaped(dst, l.fixed)
 		}
 		dst = append(dst, '"')
 	}
@@ -97,7 +98,7 @@ func (d *loki) AppendKey(dst []byte, r *record.Record) []byte {
 func (d *loki) Append(dst []byte, r *record.Record) []byte {
 	dst = appendCount(append(dst, `["`...), r.Start)
 	d.scratch = appendMessage(d.scratch[:0], r)
-	dst = AppendString(append(dst, `",`...), string(d.scratch))
+	dst = jsontext.AppendString(append(dst, `",`...), string(d.scratch))
 	dst = append(dst, ',')
 	open := len(dst) // of the comma before the first field
 	d.line.dst = append(dst, d.resource...)
@@ -126,7 +127,7 @@ type metadata struct {
 
 func (m *metadata) text(key, value string) {
 	if !isLabel(m.labels, key) {
-		m.dst = AppendString(appendUnderscored(m.dst, "", key), value)
+		m.dst = jsontext.AppendString(appendUnderscored(m.dst, "", key), value)
 	}
 }
 
@@ -157,7 +158,7 @@ func (m *metadata) list(prefix string, f record.Field) {
 		if i > 0 {
 			dst = append(dst, ", "...)
 		}
-		dst = appendEscaped(dst, value)
+		dst = jsontext.AppendEscaped(dst, value)
 	}
 	m.dst = append(dst, '"')
 }

@@ -2,6 +2,7 @@ package encode
 
 import (
 	"github.com/routelens/routelens/plugin/config"
+	"github.com/routelens/routelens/plugin/jsontext"
 	"github.com/routelens/routelens/plugin/record"
 )
 
@@ -16,7 +17,7 @@ func newNDJSON(c *config.Config) *ndjson {
 	d := &ndjson{scratch: make([]byte, 0, 64)}
 	for _, a := range c.Resource {
 		d.resource = appendKey(d.resource, a.Name)
-		d.resource = AppendString(d.resource, a.Value)
+		d.resource = jsontext.AppendString(d.resource, a.Value)
 	}
 	return d
 }
@@ -28,7 +29,7 @@ func (d *ndjson) Append(dst []byte, r *record.Record) []byte {
 	dst = append(append(dst, `","severity":"`...), r.Severity()...)
 	dst = append(dst, `","message":`...)
 	d.scratch = appendMessage(d.scratch[:0], r)
-	dst = AppendString(dst, string(d.scratch))
+	dst = jsontext.AppendString(dst, string(d.scratch))
 	d.line.dst = append(dst, d.resource...)
 	fields(&d.line, r, d.scratch)
 	return append(d.line.dst, "}\n"...)
@@ -40,7 +41,7 @@ func (d *ndjson) Envelope() Envelope { return Envelope{ContentType: "application
 type object struct{ dst []byte }
 
 func (o *object) text(key, value string) {
-	o.dst = AppendString(appendKey(o.dst, key), value)
+	o.dst = jsontext.AppendString(appendKey(o.dst, key), value)
 }
 
 func (o *object) integer(key string, n int64) {
@@ -64,15 +65,15 @@ func (o *object) json(key, doc string) bool {
 
 func (o *object) list(prefix string, f record.Field) {
 	dst := append(o.dst, `,"`...)
-	dst = appendEscaped(append(dst, prefix...), f.Name)
+	dst = jsontext.AppendEscaped(append(dst, prefix...), f.Name)
 	dst = append(dst, `":`...)
 	for i, value := range f.Values {
 		dst = append(dst, "[,"[min(i, 1)])
-		dst = AppendString(dst, value)
+		dst = jsontext.AppendString(dst, value)
 	}
 	o.dst = append(dst, ']')
 }
 
 func appendKey(dst []byte, key string) []byte {
-	return append(appendEscaped(append(dst, `,"`...), key), `":`...)
+	return append(jsontext.AppendEscaped(append(dst, `,"`...), key), `":`...)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/tidwall/sjson"
 
 	"github.com/routelens/routelens/plugin/config"
+	"github.com/routelens/routelens/plugin/jsontext"
 	"github.com/routelens/routelens/plugin/record"
 )
 
@@ -59,7 +60,7 @@ func (d *otlp) Append(dst []byte, r *record.Record) []byte {
 	dst = append(append(dst, `","severityNumber":`...), severityNumber(severity)...)
 	dst = append(append(dst, `,"severityText":"`...), severity...)
 	d.scratch = appendMessage(d.scratch[:0], r)
-	dst = AppendString(append(dst, `","body":{"stringValue":`...), string(d.scratch))
+	dst = jsontext.AppendString(append(dst, `","body":{"stringValue":`...), string(d.scratch))
 	dst = append(dst, `},"attributes":`...)
 	open := len(dst) // of the comma before the first attribute
 	d.line.dst = dst
@@ -95,13 +96,13 @@ func severityNumber(severity string) string {
 type attributes struct{ dst []byte }
 
 func (a *attributes) open(prefix, key, kind string) []byte {
-	dst := appendEscaped(append(append(a.dst, `,{"key":"`...), prefix...), key)
+	dst := jsontext.AppendEscaped(append(append(a.dst, `,{"key":"`...), prefix...), key)
 	dst = append(append(dst, `","value":{"`...), kind...)
 	return append(dst, `":`...)
 }
 
 func (a *attributes) text(key, value string) {
-	a.dst = append(AppendString(a.open("", key, "stringValue"), value), "}}"...)
+	a.dst = append(jsontext.AppendString(a.open("", key, "stringValue"), value), "}}"...)
 }
 
 func (a *attributes) integer(key string, n int64) {
@@ -125,13 +126,13 @@ func (a *attributes) list(prefix string, f record.Field) {
 	dst = append(dst, `{"values":`...)
 	for i, value := range f.Values {
 		dst = append(append(dst, "[,"[min(i, 1)]), `{"stringValue":`...)
-		dst = append(AppendString(dst, value), '}')
+		dst = append(jsontext.AppendString(dst, value), '}')
 	}
 	a.dst = append(dst, "]}}}"...)
 }
 
 func (a *attributes) json(key, doc string) bool {
-	dst := appendEscaped(append(a.dst, `,{"key":"`...), key)
+	dst := jsontext.AppendEscaped(append(a.dst, `,{"key":"`...), key)
 	dst = appendAnyValue(append(dst, `","value":`...), doc)
 	a.dst = append(dst, '}')
 	return true

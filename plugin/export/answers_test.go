@@ -14,6 +14,7 @@ import (
 	"github.com/routelens/routelens/plugin/encode"
 	"github.com/routelens/routelens/plugin/export"
 	"github.com/routelens/routelens/plugin/export/sinktest"
+	"github.com/routelens/routelens/plugin/jsontext"
 	"github.com/routelens/routelens/plugin/metrics"
 	"github.com/routelens/routelens/plugin/queue"
 	"github.com/routelens/routelens/plugin/record"
@@ -48,7 +49,7 @@ func (r *rig) of(class queue.Class, routes ...string) {
 type streams struct{ lines }
 
 func (streams) AppendKey(dst []byte, r *record.Record) []byte {
-	return append(encode.AppendString(append(dst, `{"service_name":"shop","http_route":`...), r.Route), '}')
+	return append(jsontext.AppendString(append(dst, `{"service_name":"shop","http_route":`...), r.Route), '}')
 }
 
 // say answers the oldest open request with words.

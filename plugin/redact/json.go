@@ -1,5 +1,7 @@
 package redact
 
+import "github.com/routelens/routelens/plugin/jsontext"
+
 // Verdict is what came of a body.
 type Verdict uint8
 
@@ -354,7 +356,7 @@ func (p *pass) key(key token) {
 		}
 		if hidden, found := r.detect.append(r.keys[:0], view(text)); found {
 			r.keys = hidden
-			p.dst = appendQuoted(p.dst, view(hidden))
+			p.dst = jsontext.AppendString(p.dst, view(hidden))
 			p.hit = true
 			return
 		}
@@ -366,7 +368,7 @@ func (p *pass) key(key token) {
 func (p *pass) copy(t token) {
 	if t.broken {
 		p.r.decoded = appendDecoded(p.r.decoded[:0], p.src[t.begin+1:t.end-1])
-		p.dst = appendQuoted(p.dst, view(p.r.decoded))
+		p.dst = jsontext.AppendString(p.dst, view(p.r.decoded))
 		return
 	}
 	p.dst = append(p.dst, p.src[t.begin:t.end]...)
@@ -383,7 +385,7 @@ func (p *pass) hide(t treatment, value string, composed bool) {
 	}
 	p.lead()
 	p.r.found = p.r.replace(p.r.found[:0], t, value)
-	p.dst = appendQuoted(p.dst, view(p.r.found))
+	p.dst = jsontext.AppendString(p.dst, view(p.r.found))
 }
 
 // scalar goes through a string, a number, true, false or null.
@@ -460,10 +462,10 @@ func (p *pass) string(t token) outcome {
 		p.copy(t)
 	case something:
 		p.hit, p.ruled = true, p.ruled || below != none
-		p.dst = appendQuoted(p.dst, view(hidden))
+		p.dst = jsontext.AppendString(p.dst, view(hidden))
 	case unclear:
 		p.hit, p.ruled = true, true
-		p.dst = appendQuoted(p.dst, Masked)
+		p.dst = jsontext.AppendString(p.dst, Masked)
 	}
 	return whole
 }

@@ -143,45 +143,6 @@ func unescaped(c byte) byte {
 	return c
 }
 
-// appendQuoted appends a text as a string.
-func appendQuoted(dst []byte, text string) []byte {
-	dst = append(dst, '"')
-	clean := 0
-	for i := 0; i < len(text); {
-		c := text[i]
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRuneInString(text[i:])
-			if r == utf8.RuneError && size == 1 {
-				dst = utf8.AppendRune(append(dst, text[clean:i]...), r)
-				clean = i + 1
-			}
-			i += size
-			continue
-		}
-		if c < ' ' || c == '"' || c == '\\' {
-			dst = append(dst, text[clean:i]...)
-			dst = appendEscape(dst, c)
-			clean = i + 1
-		}
-		i++
-	}
-	return append(append(dst, text[clean:]...), '"')
-}
-
-func appendEscape(dst []byte, c byte) []byte {
-	switch c {
-	case '"', '\\':
-		return append(dst, '\\', c)
-	case '\n':
-		return append(dst, `\n`...)
-	case '\r':
-		return append(dst, `\r`...)
-	case '\t':
-		return append(dst, `\t`...)
-	}
-	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-}
-
 // scanNumber reads the number that begins at at (RFC 8259, 6). One that src ends
 // in may be a whole one.
 func scanNumber(src []byte, at int) (end int, o outcome) {
