@@ -138,7 +138,7 @@ func TestTemplatesOfIndicesDifferInTheTypeOfBodiesAlone(t *testing.T) {
 		require.True(t, json.Valid(text))
 		return string(text)
 	}
-	flattened := strings.ReplaceAll(read("opensearch-template.json"), `"flat_object"`, `"flattened", "depth_limit": 64, "ignore_above": 8191`)
+	flattened := strings.ReplaceAll(read("opensearch-template.json"), `"flat_object"`, `"flattened", "ignore_above": 8191`)
 	require.Equal(t, flattened, read("elasticsearch-template.json"))
 }
 
