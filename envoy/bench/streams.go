@@ -36,7 +36,7 @@ type flow struct {
 
 var flows = []flow{
 	{"upload of 100 MiB", "MiB/s", func(ctx context.Context, s *streamSubject) (float64, error) {
-		body := io.LimitReader(jsonStream{}, transferSize)
+		body := io.LimitReader(lab.EndlessJSON(), transferSize)
 		return s.transfer(ctx, http.MethodPut, "/upload", body)
 	}},
 	{"download of 100 MiB", "MiB/s", func(ctx context.Context, s *streamSubject) (float64, error) {
@@ -161,21 +161,8 @@ func transfers(w http.ResponseWriter, r *http.Request) {
 	io.Copy(io.Discard, r.Body)
 	if r.URL.Path == "/download" {
 		w.Header().Set("Content-Type", "application/json")
-		io.Copy(w, io.LimitReader(jsonStream{}, transferSize))
+		io.Copy(w, io.LimitReader(lab.EndlessJSON(), transferSize))
 	}
-}
-
-// jsonStream is the beginning of a list that never ends.
-type jsonStream struct{}
-
-const jsonItem = `{"sku":"lamp-0042","price":29.5,"user":{"email":"ada@shop.example"}},`
-
-func (jsonStream) Read(b []byte) (n int, err error) {
-	b[0] = '['
-	for n = 1; n < len(b); {
-		n += copy(b[n:], jsonItem)
-	}
-	return n, nil
 }
 
 func (s *streamSubject) measure(ctx context.Context, keep bool) error {

@@ -30,6 +30,7 @@ const (
 	replacingTime   = time.Minute
 	replacingPeriod = 2 * time.Second
 	replacingRate   = 500
+	transferSize    = 100 << 20 // bytes
 )
 
 // light is traffic that is mostly Envoy's own work.

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"strconv"
@@ -44,27 +45,56 @@ var passages = []struct {
 }
 
 func TestEverythingPassesUnharmedAndIsRecorded(t *testing.T) {
+	ways := map[string]settings{
+		"bodies let by": {},
+		"bodies recorded": {
+			"bodies.request":  map[string]any{"rate": 1, "content_types": []string{"*/*"}},
+			"bodies.response": map[string]any{"rate": 1, "content_types": []string{"*/*"}},
+		},
+	}
 	eachArtifact(t, func(t *testing.T, wasm string) {
-		t.Parallel()
-		u := startUpstream(t)
-		s := open(t, standOptions{
-			wasm: wasm,
-			plugin: settings{
-				"headers.request":           []string{"content-type"},
-				"headers.response":          []string{"content-type"},
-				"headers.request_trailers":  []string{"x-sum"},
-				"headers.response_trailers": []string{"x-echo-bytes"},
-			},
-			envoy: func(o *config.Options) { u.place(t, o); o.HTTP10 = true },
-		})
-		for _, passage := range passages {
-			t.Run(passage.name, func(t *testing.T) {
-				id := newID()
-				want := passage.pass(t, s, u, id)
-				says(t, s.record(t, id), want)
+		for way, plugin := range ways {
+			t.Run(way, func(t *testing.T) {
+				t.Parallel()
+				u := startUpstream(t)
+				all := settings{
+					"headers.request":           []string{"content-type"},
+					"headers.response":          []string{"content-type"},
+					"headers.request_trailers":  []string{"x-sum"},
+					"headers.response_trailers": []string{"x-echo-bytes"},
+				}
+				maps.Copy(all, plugin)
+				s := open(t, standOptions{wasm: wasm, plugin: all, envoy: func(o *config.Options) { u.place(t, o); o.HTTP10 = true }})
+				for _, passage := range passages {
+					t.Run(passage.name, func(t *testing.T) {
+						id := newID()
+						want := passage.pass(t, s, u, id)
+						if len(plugin) > 0 {
+							maps.Copy(want, passedBodies[passage.name])
+						}
+						says(t, s.record(t, id), want)
+					})
+				}
 			})
 		}
 	})
+}
+
+// passedBodies is what the records say of the bodies that pass.
+var passedBodies = map[string]map[string]string{
+	"HTTP/1.1": {"http.request.body.omitted": "-", "http.response.body.json": `[{"price":29,"sku":"lamp"},{"price":89,"sku":"chair"}]`},
+	"HTTP/2":   {"http.request.body.omitted": "content_type", "http.response.body.json.id": "7"},
+	"a large body in both directions, with trailers": {
+		"http.request.body.encoding": "base64", "http.request.body.truncated": "true", "http.response.body.encoding": "base64", "http.response.body.truncated": "true",
+	},
+	"an answer without a body": {"http.response.body.json": "-", "http.response.body.content": "-", "http.response.body.omitted": "-"},
+	"100-continue":             {"http.request.body.omitted": "content_type", "http.response.body.content": "worth the wait", "http.response.body.encoding": "text"},
+	"gRPC":                     {"http.request.body.omitted": "grpc", "http.response.body.omitted": "grpc"},
+	"a gRPC error":             {"http.request.body.omitted": "grpc"},
+	"a gRPC stream":            {"http.request.body.omitted": "grpc", "http.response.body.omitted": "grpc"},
+	"server-sent events":       {"http.response.body.omitted": "stream", "http.response.body.content": "-"},
+	"WebSocket":                {"http.request.body.omitted": "stream", "http.response.body.omitted": "stream"},
+	"CONNECT":                  {"http.request.body.omitted": "stream", "http.response.body.omitted": "stream"},
 }
 
 func passHTTP1(t *testing.T, s *stand, _ *upstream, id string) map[string]string {

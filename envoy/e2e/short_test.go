@@ -12,5 +12,6 @@ const (
 	faultRequests   = 1500
 	replacingTime   = 14 * time.Second
 	replacingPeriod = 2 * time.Second
-	replacingRate   = 300 // requests a second
+	replacingRate   = 300      // requests a second
+	transferSize    = 10 << 20 // bytes
 )
