@@ -186,6 +186,9 @@ func plant(script []byte) []byte {
 	doc := keys[len(script)%len(keys)] + `:` + value
 	inObject := true
 	for i, c := range script {
+		if len(doc) > 64<<10 {
+			break // each doubling doubles what follows
+		}
 		if inObject {
 			doc = [...]string{`{` + doc + `}`, `{"a":1, ` + doc + `}`, "{\n" + doc + ` , "z":["q"]}`, `{` + doc + `,` + doc + `}`}[c%4]
 			inObject = false
