@@ -22,9 +22,10 @@ import (
 // each round; there are two without the plugin, and what tells these apart is the machine's noise.
 
 const (
-	transferSize = 100 << 20 // bytes
-	openings     = 30        // streams of a kind in a round
-	noFilterToo  = noFilter + ", again"
+	transferSize  = 100 << 20 // bytes
+	transfersEach = 5         // of a direction in a round
+	openings      = 30        // streams of a kind in a round
+	noFilterToo   = noFilter + ", again"
 )
 
 // flow is one kind of traffic. Its figures are kept by Envoy and by round.
@@ -36,11 +37,10 @@ type flow struct {
 
 var flows = []flow{
 	{"upload of 100 MiB", "MiB/s", func(ctx context.Context, s *streamSubject) (float64, error) {
-		body := io.LimitReader(lab.EndlessJSON(), transferSize)
-		return s.transfer(ctx, http.MethodPut, "/upload", body)
+		return s.transfer(ctx, http.MethodPut, "/upload")
 	}},
 	{"download of 100 MiB", "MiB/s", func(ctx context.Context, s *streamSubject) (float64, error) {
-		return s.transfer(ctx, http.MethodGet, "/download", nil)
+		return s.transfer(ctx, http.MethodGet, "/download")
 	}},
 	{"first server-sent event", "us", func(ctx context.Context, s *streamSubject) (float64, error) {
 		return medianOf(openings, func() (time.Duration, error) { return s.firstEvent(ctx) })
@@ -111,13 +111,22 @@ func benchStreams(ctx context.Context, o options, stdout, stderr io.Writer) (err
 // streamVariants record every exchange with its bodies.
 func streamVariants(o options) ([]variant, error) {
 	variants := []variant{{name: noFilter}, {name: noFilterToo}}
-	for _, file := range filepath.SplitList(o.plugins) {
+	for i, file := range filepath.SplitList(o.plugins) {
 		path, err := filepath.Abs(file)
 		if err != nil {
 			return nil, err
 		}
 		if _, err := os.Stat(path); err != nil {
 			return nil, fmt.Errorf("%w; make bench builds it", err)
+		}
+		if empties := filepath.SplitList(o.empties); i < len(empties) {
+			empty, err := filepath.Abs(empties[i])
+			if err != nil {
+				return nil, err
+			}
+			variants = append(variants, variant{name: compilerOf(file) + ": empty plugin", configure: func(c *config.Options, _ string) {
+				c.Plugin = &config.Plugin{File: empty, Config: "{}", VMID: "routelens"}
+			}})
 		}
 		variants = append(variants, variant{name: compilerOf(file) + ": every body", configure: func(c *config.Options, _ string) {
 			c.Plugin = &config.Plugin{File: path, Config: bodiesOfAll, VMID: "routelens"}
@@ -189,13 +198,26 @@ func (s *streamSubject) measure(ctx context.Context, keep bool) error {
 	return err
 }
 
-func (s *streamSubject) transfer(ctx context.Context, method, path string, body io.Reader) (mebibytesPerSecond float64, err error) {
-	request, err := http.NewRequestWithContext(ctx, method, s.envoy.Entry+"/load"+path, body)
+// transfer gives the median rate of some transfers, in MiB a second.
+func (s *streamSubject) transfer(ctx context.Context, method, path string) (float64, error) {
+	rates := make([]float64, transfersEach)
+	for i := range rates {
+		took, err := s.transferOnce(ctx, method, path)
+		if err != nil {
+			return 0, err
+		}
+		rates[i] = transferSize / (1 << 20) / took.Seconds()
+	}
+	return newSeries(rates).Median, nil
+}
+
+func (s *streamSubject) transferOnce(ctx context.Context, method, path string) (time.Duration, error) {
+	request, err := http.NewRequestWithContext(ctx, method, s.envoy.Entry+"/load"+path, nil)
 	if err != nil {
 		return 0, err
 	}
-	if body != nil {
-		request.ContentLength = transferSize
+	if method == http.MethodPut {
+		request.Body, request.ContentLength = io.NopCloser(io.LimitReader(lab.EndlessJSON(), transferSize)), transferSize
 		request.Header.Set("Content-Type", "application/json")
 	}
 	start := time.Now()
@@ -212,7 +234,7 @@ func (s *streamSubject) transfer(ctx context.Context, method, path string, body 
 	if response.StatusCode != http.StatusOK {
 		err = cmp.Or(err, errors.New("the answer was "+response.Status))
 	}
-	return transferSize / (1 << 20) / took.Seconds(), err
+	return took, err
 }
 
 func (s *streamSubject) firstEvent(ctx context.Context) (time.Duration, error) {
@@ -270,10 +292,12 @@ func (s *streamSubject) firstMessage(ctx context.Context) (time.Duration, error)
 	return first, conn.Close(websocket.StatusNormalClosure, "")
 }
 
-// medianOf is in microseconds.
+// medianOf is in microseconds. Envoy is left alone before each, so that what it does after the last is not
+// taken for a delay of the next.
 func medianOf(n int, run func() (time.Duration, error)) (float64, error) {
 	values := make([]float64, n)
 	for i := range values {
+		time.Sleep(2 * time.Millisecond)
 		d, err := run()
 		if err != nil {
 			return 0, err
@@ -285,36 +309,28 @@ func medianOf(n int, run func() (time.Duration, error)) (float64, error) {
 
 func writeStreams(w io.Writer, o options, subjects []*streamSubject) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(table, "\t\t")
-	for _, s := range subjects {
-		fmt.Fprintf(table, "%s\tx no filter\tspread\t", s.name)
-	}
-	fmt.Fprintln(table)
+	fmt.Fprintln(table, "\t\tmedian\tx no filter\tspread\t")
 	for i, f := range flows {
-		fmt.Fprintf(table, "%s\t%s\t", f.name, f.unit)
 		for _, s := range subjects {
 			ratios := make([]float64, len(s.figures[i]))
 			for round, value := range s.figures[i] {
 				ratios[round] = value / subjects[0].figures[i][round]
 			}
 			ratio := newSeries(ratios)
-			fmt.Fprintf(table, "%.0f\t%s\t%s\t", newSeries(s.figures[i]).Median, ratio.median(), ratio.spread(2))
+			fmt.Fprintf(table, "%s, %s\t%s\t%.0f\t%s\t%s\t\n", f.name, f.unit, s.name, newSeries(s.figures[i]).Median, ratio.median(), ratio.spread(2))
 		}
-		fmt.Fprintln(table)
 	}
-	fmt.Fprint(table, "growth of Envoy's memory, at most\tMiB\t")
 	for _, s := range subjects {
 		growth := newSeries(s.growth)
-		fmt.Fprintf(table, "%.1f\t\t%s\t", growth.Median, growth.spread(1))
+		fmt.Fprintf(table, "growth of Envoy's memory, MiB\t%s\t%.1f\t\t%s\t\n", s.name, growth.Median, growth.spread(1))
 	}
-	fmt.Fprintln(table)
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, `
-Medians of %d rounds, Envoy with one worker; each first is the median of %d in a round. Ratios are taken
+Medians of %d rounds, Envoy with one worker; in a round each rate is the median of %d, each first of %d. Ratios are taken
 within a round, spreads are from the lowest to the highest round. "%s" is the same as the first:
 how far it is from 1 is the machine's noise.
-`, o.rounds, openings, noFilterToo)
+`, o.rounds, transfersEach, openings, noFilterToo)
 	return err
 }
