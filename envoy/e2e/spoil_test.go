@@ -163,7 +163,7 @@ var spoilings = []spoiling{
 	{"a line that VictoriaLogs drops without a word", "VictoriaLogs, lines of JSON", cutLine, ""},
 	{"a log record that a backend refuses by partial success", "OpenTelemetry Collector", refusedByBackend, "rejected"},
 	{"an entry too old for Loki", "Loki", retimed(-30 * 24 * time.Hour), "too_old"},
-	{"an entry far behind its stream in Loki", "Loki", retimed(-3 * time.Hour), "out_of_order"},
+	{"an entry far behind its stream in Loki", "Loki", retimed(-2 * time.Hour), "out_of_order"},
 	{"a document of the wrong type for OpenSearch", "Elasticsearch and OpenSearch", wrongType, "rejected"},
 }
 

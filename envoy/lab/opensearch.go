@@ -107,9 +107,14 @@ func (s *OpenSearch) Query(ctx context.Context, query string) ([]Record, error) 
 // SetFull has every index refuse what comes, as OpenSearch itself does where the disk is too full, or take it again. There
 // must be an index already.
 func (s *OpenSearch) SetFull(ctx context.Context, full bool) error {
-	block := "null"
+	// More is to be free than any disk has: else OpenSearch, which looks now and then, would lift the block by itself.
+	free, block := "null", "null"
 	if full {
-		block = "true"
+		free, block = `"1pb"`, "true"
+	}
+	marks := fmt.Sprintf(`{"transient": {"cluster.routing.allocation.disk.watermark": {"low": %[1]s, "high": %[1]s, "flood_stage": %[1]s}}}`, free)
+	if _, err := send(ctx, http.MethodPut, s.URL+"/_cluster/settings", "application/json", marks); err != nil {
+		return err
 	}
 	_, err := send(ctx, http.MethodPut, s.URL+"/_all/_settings", "application/json", `{"index.blocks.read_only_allow_delete": `+block+`}`)
 	return err
