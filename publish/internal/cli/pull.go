@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/routelens/routelens/publish/internal/artifact"
+	"github.com/routelens/routelens/publish/internal/registry"
+)
+
+const pullHelp = `Pulls a plugin into a file, by the same rules as Istio and Envoy Gateway, and from the CNCF layout as well.
+Every byte is checked against its digest, and the file is replaced in one step: it is whole or as before.
+
+Standard output has the digest reference of what was pulled; with --output - it has the plugin instead.`
+
+const pullExample = `  publish pull registry.example.com/team/routelens:1.0 -o routelens.wasm
+  publish pull oci-archive:routelens.tar:1.0 -o - | sha256sum`
+
+func (a *app) pull() *cobra.Command {
+	var c connection
+	var timeout time.Duration
+	var output string
+	command := &cobra.Command{
+		Use:     "pull REF -o FILE",
+		Short:   "Pull a plugin into a file",
+		Long:    pullHelp,
+		Example: pullExample,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			ref, err := reference(args[0])
+			if err != nil {
+				return err
+			}
+			client, err := a.client(&c, timeout)
+			if err != nil {
+				return err
+			}
+			ctx, stop := bounded(command.Context(), timeout)
+			defer stop()
+			return a.runPull(ctx, client, &c, ref, output)
+		},
+	}
+	f := command.Flags()
+	f.SortFlags = false
+	f.StringVarP(&output, "output", "o", "", "the file to write, or - for standard output")
+	c.flags(f, "", "registry")
+	within(f, &timeout)
+	command.MarkFlagRequired("output")
+	return command
+}
+
+func (a *app) runPull(ctx context.Context, client *registry.Client, c *connection, ref registry.Reference, output string) (err error) {
+	store, err := client.Open(ref, registry.Read)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	root, err := store.Resolve(ctx)
+	if err != nil {
+		return err
+	}
+	manifest, err := artifact.Open(ctx, store, root)
+	if err != nil {
+		return readError(store, err)
+	}
+	found, err := artifact.Find(&manifest.Manifest)
+	if err != nil {
+		return fmt.Errorf("%s: %w\nSee publish inspect %s", ref, err, ref)
+	}
+	c.progress.start(a.err, "pulling", found.Layer.Size)
+	plugin, err := found.Plugin(ctx, store)
+	c.progress.stop()
+	if err != nil {
+		return readError(store, err)
+	}
+	if output == "-" {
+		_, err := a.out.Write(plugin)
+		return err
+	}
+	if err := writeFile(output, plugin); err != nil {
+		return err
+	}
+	a.say("%s: %s written (%s)", output, bytesOf(int64(len(plugin))), found.Layout)
+	_, err = fmt.Fprintln(a.out, ref.At(root.Digest))
+	return err
+}
+
+// readError explains what came while content was read. An artifact that is sound and holds no plugin is not the store's fault.
+func readError(store *registry.Store, err error) error {
+	if errors.Is(err, artifact.ErrNoPlugin) {
+		return fmt.Errorf("%s: %w", store.Ref, err)
+	}
+	return store.Explain(err)
+}
+
+// writeFile replaces a file in one step.
+func writeFile(file string, data []byte) (err error) {
+	part, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".part-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			part.Close()
+			os.Remove(part.Name())
+			err = writeError(file, err)
+		}
+	}()
+	if _, err := part.Write(data); err != nil {
+		return err
+	}
+	if err := part.Chmod(0o644); err != nil {
+		return err
+	}
+	if err := part.Close(); err != nil {
+		return err
+	}
+	return os.Rename(part.Name(), file)
+}
+
+// writeError names the file that was meant, not the half of it.
+func writeError(file string, err error) error {
+	var path *fs.PathError
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("%s: cannot write it: %w\nMake room, or write somewhere else.", file, registry.ErrDiskFull)
+	case errors.As(err, &path):
+		return fmt.Errorf("%s: cannot write it: %w", file, path.Err)
+	}
+	return err
+}

@@ -1,0 +1,263 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/routelens/routelens/publish/internal/artifact"
+	"github.com/routelens/routelens/publish/internal/registry"
+	"github.com/routelens/routelens/publish/internal/wasm"
+)
+
+const pushHelp = `Pushes a plugin, so that one reference installs it.
+
+First the file is read: what no Envoy could load is refused, with every reason, and nothing is sent. Then
+content that the registry has is not sent again, and the tag is moved last, in one step: a push that fails
+leaves it as it was. In the end the artifact is pulled back by the rules of those who will pull it, and
+compared with the file.
+
+Formats:
+  oci      two layers with media types of their own: what Istio and Envoy Gateway call an artifact
+  compat   a container image with plugin.wasm in its last layer, for registries that take only images
+  both     oci under each tag, and compat under each tag with -compat behind it
+  cncf     for Wasm tools outside of proxies; neither Istio nor Envoy Gateway takes it
+
+The same file with the same annotations has the same digest, wherever and whenever it is pushed. So the
+time of creation is only said where SOURCE_DATE_EPOCH is set, and no annotation comes from this machine.`
+
+const pushExample = `  publish push build/routelens.wasm registry.example.com/team/routelens:1.0 latest
+  publish push --format both --version 1.0 --licenses Apache-2.0 plugin.wasm ghcr.io/team/plugin:1.0
+  SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) publish push plugin.wasm oci-layout:dist:1.0`
+
+type pushOptions struct {
+	connection connection
+	timeout    time.Duration
+
+	file        string
+	tags        []string
+	format      string
+	meta        artifact.Metadata
+	annotations []string
+	noCheck     bool
+	noVerify    bool
+}
+
+func (a *app) push() *cobra.Command {
+	o := &pushOptions{}
+	c := &cobra.Command{
+		Use:     "push FILE REF [TAG...]",
+		Short:   "Check a plugin, push it, and pull it back",
+		Long:    pushHelp,
+		Example: pushExample,
+		Args:    cobra.MinimumNArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.file = args[0]
+			ref, err := reference(args[1])
+			if err != nil {
+				return err
+			}
+			if ref.Digest != "" {
+				return misuse("%s: a push needs a tag; the digest follows from what is pushed", ref)
+			}
+			o.tags = append([]string{ref.Name()}, args[2:]...)
+			return a.runPush(c.Context(), o, ref)
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.format, "format", "oci", "oci, compat, both or cncf")
+	f.StringVar(&o.meta.Source, "source", "", "annotation: URL of the source code")
+	f.StringVar(&o.meta.Revision, "revision", "", "annotation: revision of the source code")
+	f.StringVar(&o.meta.Version, "version", "", "annotation: version")
+	f.StringVar(&o.meta.Licenses, "licenses", "", "annotation: licences, as an SPDX expression")
+	f.StringVar(&o.meta.Description, "description", "", "annotation: what it is, for a person")
+	f.StringArrayVar(&o.annotations, "annotation", nil, "another annotation, `key=value`; may be repeated")
+	f.BoolVar(&o.noCheck, "no-check", false, "push a plugin that Envoy would not load, for another proxy or a newer one")
+	f.BoolVar(&o.noVerify, "no-verify", false, "do not pull it back")
+	o.connection.flags(f, "", "registry")
+	within(f, &o.timeout)
+	c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"oci", "compat", "both", "cncf"}, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+// compatSuffix sets the second tag of --format both apart: Istio cannot choose from an index.
+const compatSuffix = "-compat"
+
+func (a *app) runPush(ctx context.Context, o *pushOptions, ref registry.Reference) error {
+	layouts, err := o.complete()
+	if err != nil {
+		return err
+	}
+	plugin, module, err := a.readPlugin(o.file, o.noCheck)
+	if err != nil {
+		return err
+	}
+	client, err := a.client(&o.connection, o.timeout)
+	if err != nil {
+		return err
+	}
+	ctx, stop := bounded(ctx, o.timeout)
+	defer stop()
+	var done []pushed
+	for _, layout := range layouts {
+		built, err := artifact.Build(layout, plugin, module, o.meta)
+		if err != nil {
+			return fmt.Errorf("%s: %w", o.file, err)
+		}
+		tags := o.tags
+		if len(layouts) > 1 && layout == artifact.Compat {
+			tags = suffixed(tags)
+		}
+		done = append(done, pushed{built, tags})
+	}
+	if err := a.send(ctx, client, &o.connection, ref, done); err != nil {
+		return err
+	}
+	for _, p := range done {
+		if !o.noVerify {
+			if err := a.readBack(ctx, client, ref, p, plugin); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintln(a.out, ref.At(p.artifact.Manifest.Digest))
+	}
+	return nil
+}
+
+// pushed is an artifact with its tags.
+type pushed struct {
+	artifact *artifact.Artifact
+	tags     []string
+}
+
+// complete checks what the flags say.
+func (o *pushOptions) complete() ([]artifact.Layout, error) {
+	layouts, err := artifact.ParseFormat(o.format)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	o.meta.Extra = map[string]string{}
+	for _, text := range o.annotations {
+		key, value, err := artifact.ParseAnnotation(text)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		o.meta.Extra[key] = value
+	}
+	if o.meta.Created, err = artifact.Epoch(os.Getenv("SOURCE_DATE_EPOCH")); err != nil {
+		return nil, usageError{err}
+	}
+	all := o.tags
+	if len(layouts) > 1 {
+		all = append(slices.Clone(all), suffixed(o.tags)...)
+	}
+	for i, tag := range all {
+		if !registry.ValidTag(tag) {
+			return nil, misuse("%q is no tag", tag)
+		}
+		if slices.Contains(all[:i], tag) {
+			return nil, misuse("tag %s is given twice", tag)
+		}
+	}
+	return layouts, nil
+}
+
+func suffixed(tags []string) []string {
+	with := make([]string, len(tags))
+	for i, t := range tags {
+		with[i] = t + compatSuffix
+	}
+	return with
+}
+
+// readPlugin reads the file and says what it is, or why it is not pushed.
+func (a *app) readPlugin(file string, noCheck bool) ([]byte, *wasm.Module, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case info.IsDir():
+		return nil, nil, fmt.Errorf("%s is a folder; push wants a plugin, such as build/routelens.wasm", file)
+	case info.Size() > wasm.MaxSize:
+		return nil, nil, refused(file, wasm.Problems{fmt.Sprintf("it has %d bytes, and Istio and Envoy Gateway take no more than %d (256 MiB); strip its debug information", info.Size(), wasm.MaxSize)})
+	}
+	data := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, data); err != nil {
+		return nil, nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	module, err := wasm.Read(data)
+	if err != nil {
+		return nil, nil, refused(file, wasm.Problems{err.Error()})
+	}
+	if err := module.Check(); err != nil {
+		if !noCheck {
+			return nil, nil, fmt.Errorf("%w\nTo push it all the same, for another proxy or a newer one: --no-check", refused(file, err))
+		}
+		a.say("%s: pushed unchecked, and Envoy would not load it:\n%s", file, indent(err.Error(), "  "))
+	}
+	a.say("%s: %s, proxy-wasm ABI %s, %s", file, bytesOf(info.Size()), orNone(module.ABI()), counted(len(module.Imports), "import"))
+	return data, module, nil
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// refused says why a file is not pushed.
+func refused(file string, why error) error {
+	return fmt.Errorf("%s is not pushed:\n%s", file, indent(why.Error(), "  "))
+}
+
+// send pushes all artifacts to one place.
+func (a *app) send(ctx context.Context, client *registry.Client, c *connection, ref registry.Reference, all []pushed) (err error) {
+	store, err := client.Open(ref, registry.Write)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	for _, p := range all {
+		var blobs []registry.Content
+		for _, b := range p.artifact.Blobs {
+			blobs = append(blobs, registry.Content(b))
+		}
+		c.progress.start(a.err, "pushing", p.artifact.Size())
+		sent, err := registry.Push(ctx, store, blobs, registry.Content(p.artifact.Manifest), p.tags)
+		c.progress.stop()
+		if err != nil {
+			return err
+		}
+		a.say("%s: %s", ref.Place(), p.report(sent))
+	}
+	return store.Commit()
+}
+
+// report says what a push had to do.
+func (p pushed) report(sent registry.Sent) string {
+	tags := "tag " + strings.Join(p.tags, ", ")
+	if len(p.tags) > 1 {
+		tags = "tags " + strings.Join(p.tags, ", ")
+	}
+	switch {
+	case sent.Blobs == 0 && sent.Tags == 0:
+		return fmt.Sprintf("nothing to upload (%s), %s as before", p.artifact.Layout, tags)
+	case sent.Blobs == 0:
+		return fmt.Sprintf("nothing to upload (%s), %s set", p.artifact.Layout, tags)
+	}
+	return fmt.Sprintf("%s uploaded in %s (%s), %s set", bytesOf(sent.Bytes), counted(sent.Blobs, "blob"), p.artifact.Layout, tags)
+}

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/routelens/routelens/publish/internal/registry"
+)
+
+func (a *app) tags() *cobra.Command {
+	var c connection
+	var timeout time.Duration
+	command := &cobra.Command{
+		Use:   "tags REPO",
+		Short: "List the tags of a repository",
+		Long: `Lists the tags of a repository, a folder or an archive, one on each line. Those that end in .sig, .att and .sbom after a
+digest are where cosign keeps what belongs to it.`,
+		Example: "  publish tags registry.example.com/team/routelens",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) (err error) {
+			ref, err := reference(args[0])
+			if err != nil {
+				return err
+			}
+			if ref.Tag != "" || ref.Digest != "" {
+				return misuse("%s: tags wants %s alone", ref, ref.Place())
+			}
+			client, err := a.client(&c, timeout)
+			if err != nil {
+				return err
+			}
+			ctx, stop := bounded(command.Context(), timeout)
+			defer stop()
+			store, err := client.Open(ref, registry.Read)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, store.Close()) }()
+			return store.Tags(ctx, func(tags []string) error {
+				for _, tag := range tags {
+					if _, err := fmt.Fprintln(a.out, tag); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+	c.flags(command.Flags(), "", "registry")
+	within(command.Flags(), &timeout)
+	command.Flags().SortFlags = false
+	return command
+}
