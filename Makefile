@@ -4,6 +4,9 @@
 COMPILERS ?= tinygo go
 # How long the demo runs without a terminal, such as 20s, ending in a check of every count. Unset: until Ctrl-C.
 DURATION ?=
+# Where `make publish` puts the plugin, such as registry.example.com/team/routelens:1.0, and flags for publish push.
+REF ?=
+PUSHFLAGS ?=
 # How long each fuzz target runs.
 FUZZTIME ?= 30s
 # Flags for `go test` end to end, such as -run and -v, and for the benchmark.
@@ -66,13 +69,32 @@ demo: plugin envoy-bin victoria-logs prometheus ## run Envoy, a small shop, traf
 	cd envoy && exec ../build/demo -plugin ../$$plugin -envoy ../.cache/bin/envoy \
 		-victoria-logs ../.cache/bin/victoria-logs -prometheus "$$([ ! -x ../.cache/bin/prometheus ] || echo ../.cache/bin/prometheus)" $(if $(DURATION),-duration $(DURATION))
 
+## Publishing
+
+# The commit and its time, for the annotations: the same commit gives the same digest. Empty outside of a clone.
+revision := $(shell git rev-parse --verify -q HEAD 2>/dev/null)
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
+
+.PHONY: publish
+publish: plugin build/publish ## build the plugin and push it: REF=HOST/REPO:TAG, PUSHFLAGS='--format both --version 1.0'
+	@[ -n "$(REF)" ] || { echo 'make publish REF=HOST/REPO:TAG says where to; see docs/publish.md' >&2; exit 2; }
+	@[ -e $(artifact.tinygo) ] && plugin=$(artifact.tinygo) || plugin=$(artifact.go); \
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) build/publish push $$plugin $(REF) --licenses Apache-2.0 \
+		--description 'What passes through the routes of an Envoy, Istio or Envoy Gateway proxy' \
+		$(if $(revision),--revision $(revision)) $(PUSHFLAGS)
+
+# The go command knows by itself whether it is up to date.
+.PHONY: build/publish
+build/publish: go ## the command that pushes, pulls and inspects plugins
+	@go build -trimpath -o $@ ./publish
+
 ## Checks
 
 .PHONY: test
-test: $(filter tinygo,$(COMPILERS)) lint unit e2e ## lint, unit tests, and end to end on a real Envoy with both artifacts (COMPILERS=go: with one)
+test: $(filter tinygo,$(COMPILERS)) lint unit publish-e2e e2e ## lint, unit tests, and end to end on real registries and a real Envoy with both artifacts (COMPILERS=go: with one)
 
 .PHONY: lint
-lint: go ## formatting and go vet, in both modules
+lint: go ## formatting and go vet, in all modules
 	@.ci/lint
 
 .PHONY: unit
@@ -83,6 +105,11 @@ unit: go ## the unit tests alone
 e2e: $(artifacts) envoy-bin victoria-logs otelcol ## the end-to-end tests alone; E2EFLAGS='-run Name -v' for some of them
 	@echo 'go test, end to end, on $(artifacts)'
 	@cd envoy && $(e2e_environment) go test -count=1 -timeout 25m $(E2EFLAGS) ./...
+
+.PHONY: publish-e2e
+publish-e2e: go ## the tests of publish on a real registry; E2EFLAGS='-run Name -v' for some of them
+	@echo 'go test, publish, on CNCF Distribution'
+	@cd publish/e2e && go test -count=1 -timeout 10m $(E2EFLAGS) ./...
 
 .PHONY: test-long
 test-long: $(artifacts) $(probes) envoy-bin victoria-logs otelcol ## the end-to-end tests with the slow ones: millions of requests, minutes of reconfiguration

@@ -115,13 +115,13 @@ func (s *Store) unknown(ctx context.Context) bool {
 	return false
 }
 
-// Has tells what a tag or digest points at, and whether it does.
-func (s *Store) Has(ctx context.Context, name string) (ocispec.Descriptor, bool, error) {
-	d, err := s.target.Resolve(ctx, name)
+// Has tells what a tag points at, and whether there is such a tag.
+func (s *Store) Has(ctx context.Context, tag string) (ocispec.Descriptor, bool, error) {
+	d, err := s.target.Resolve(ctx, tag)
 	if errors.Is(err, errdef.ErrNotFound) {
 		return d, false, nil
 	}
-	return d, err == nil, s.explain("look for "+s.in(name), err)
+	return d, err == nil, s.explain("look for "+s.in("tag "+tag), err)
 }
 
 // Fetch implements [content.Fetcher]. Its errors are explained as they come; those of reading are explained by [Store.Explain].
