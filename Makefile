@@ -72,16 +72,19 @@ demo: plugin envoy-bin victoria-logs prometheus ## run Envoy, a small shop, traf
 ## Publishing
 
 # The commit and its time, for the annotations: the same commit gives the same digest. Empty outside of a clone.
-revision := $(shell git rev-parse --verify -q HEAD 2>/dev/null)
+revision = $(shell git rev-parse --verify -q HEAD 2>/dev/null)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 
 .PHONY: publish
-publish: plugin build/publish ## build the plugin and push it: REF=HOST/REPO:TAG, PUSHFLAGS='--format both --version 1.0'
-	@[ -n "$(REF)" ] || { echo 'make publish REF=HOST/REPO:TAG says where to; see docs/publish.md' >&2; exit 2; }
+publish: ref plugin build/publish ## build the plugin and push it: REF=HOST/REPO:TAG, PUSHFLAGS='--format both --version 1.0'
 	@[ -e $(artifact.tinygo) ] && plugin=$(artifact.tinygo) || plugin=$(artifact.go); \
 	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) build/publish push $$plugin $(REF) --licenses Apache-2.0 \
 		--description 'What passes through the routes of an Envoy, Istio or Envoy Gateway proxy' \
 		$(if $(revision),--revision $(revision)) $(PUSHFLAGS)
+
+.PHONY: ref
+ref:
+	@[ -n '$(REF)' ] || { echo 'make publish REF=HOST/REPO:TAG: say where to; see docs/publish.md' >&2; exit 2; }
 
 # The go command knows by itself whether it is up to date.
 .PHONY: build/publish
