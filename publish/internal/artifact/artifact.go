@@ -133,6 +133,7 @@ func (a *Artifact) compat(manifest *ocispec.Manifest, plugin []byte, created tim
 		RootFS:   ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromBytes(archive)}},
 	}
 	if !created.IsZero() {
+		created = created.UTC()
 		image.Created = &created
 	}
 	config := blob(ocispec.MediaTypeImageConfig, encode(image))

@@ -151,13 +151,9 @@ func (c *Client) once(base http.RoundTripper, req *http.Request) (*http.Response
 	if err != nil {
 		return nil, err
 	}
-	if req.URL.Scheme == "http" && resp.StatusCode == http.StatusBadRequest {
-		head, _ := io.ReadAll(io.LimitReader(resp.Body, 1024))
-		if wantsTLS(head) {
-			resp.Body.Close()
-			return nil, errPlainToTLS
-		}
-		resp.Body = &prefixed{io.MultiReader(bytes.NewReader(head), resp.Body), resp.Body}
+	if req.URL.Scheme == "http" && resp.StatusCode == http.StatusBadRequest && wantsTLS(base, req, resp) {
+		resp.Body.Close()
+		return nil, errPlainToTLS
 	}
 	if c.options.Progress != nil && req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/blobs/") {
 		resp.Body = &counter{resp.Body, c.options.Progress}
@@ -167,9 +163,23 @@ func (c *Client) once(base http.RoundTripper, req *http.Request) (*http.Response
 
 var errPlainToTLS = errors.New("plain HTTP was sent to a server that speaks TLS")
 
-// wantsTLS knows the words of Go's and nginx's servers.
-func wantsTLS(body []byte) bool {
-	return bytes.Contains(body, []byte("HTTP request to an HTTPS server")) || bytes.Contains(body, []byte("HTTP request was sent to HTTPS port"))
+// wantsTLS knows the words of Go's and nginx's servers. They are in the body of a 400, which the answer to HEAD lacks: then they are
+// asked for.
+func wantsTLS(base http.RoundTripper, req *http.Request, resp *http.Response) bool {
+	if req.Method == http.MethodHead {
+		get := req.Clone(req.Context())
+		get.Method = http.MethodGet
+		get.Header.Del("Authorization")
+		answer, err := base.RoundTrip(get)
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		resp = answer
+	}
+	head, _ := io.ReadAll(io.LimitReader(resp.Body, 1024))
+	resp.Body = &prefixed{io.MultiReader(bytes.NewReader(head), resp.Body), resp.Body}
+	return bytes.Contains(head, []byte("HTTP request to an HTTPS server")) || bytes.Contains(head, []byte("HTTP request was sent to HTTPS port"))
 }
 
 type counter struct {
