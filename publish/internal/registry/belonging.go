@@ -45,11 +45,11 @@ func CosignTag(d digest.Digest, kind string) string {
 	return d.Algorithm().String() + "-" + d.Encoded() + "." + kind
 }
 
-// subject is the digest that a manifest refers to, if it does.
-func subject(manifest []byte) digest.Digest {
+// subject is what a manifest refers to, if it does.
+func subject(manifest []byte) *ocispec.Descriptor {
 	var about struct{ Subject *ocispec.Descriptor }
-	if json.Unmarshal(manifest, &about) != nil || about.Subject == nil {
-		return ""
+	if json.Unmarshal(manifest, &about) != nil {
+		return nil
 	}
-	return about.Subject.Digest
+	return about.Subject
 }

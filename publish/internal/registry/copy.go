@@ -1,9 +1,11 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -38,7 +40,7 @@ func Push(ctx context.Context, to *Store, blobs []Content, manifest Content, tag
 	if done, err := to.pointing(ctx, manifest.Digest, tags); err != nil || done {
 		return sent, err
 	}
-	var uploaded, bytes atomic.Int64
+	var uploaded, size atomic.Int64
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrent)
 	for _, b := range blobs {
@@ -46,13 +48,13 @@ func Push(ctx context.Context, to *Store, blobs []Content, manifest Content, tag
 			was, err := to.Put(groupCtx, b.Descriptor, Bytes(b.Bytes))
 			if was {
 				uploaded.Add(1)
-				bytes.Add(b.Size)
+				size.Add(b.Size)
 			}
 			return err
 		})
 	}
 	err := group.Wait()
-	sent.Blobs, sent.Bytes = int(uploaded.Load()), bytes.Load()
+	sent.Blobs, sent.Bytes = int(uploaded.Load()), size.Load()
 	if err != nil {
 		return sent, err
 	}
@@ -125,6 +127,9 @@ func (c *copier) all(ctx context.Context, root ocispec.Descriptor) error {
 			if err := c.graph(ctx, d); err != nil {
 				return err
 			}
+			if err := c.listed(ctx, d); err != nil {
+				return err
+			}
 			belonging, err := Belonging(ctx, c.from, d)
 			if err != nil {
 				return err
@@ -145,6 +150,24 @@ func (c *copier) all(ctx context.Context, root ocispec.Descriptor) error {
 		level = next
 	}
 	return nil
+}
+
+// listed sees to it that the destination lists d among what refers to its subject. A registry without the referrers API does not do so by
+// itself: whoever pushes adds to a list, after the manifest. If an earlier copy was ended between the two, d is there and not listed.
+func (c *copier) listed(ctx context.Context, d ocispec.Descriptor) error {
+	manifest, err := c.manifest(ctx, d)
+	if err != nil {
+		return err
+	}
+	about := subject(manifest)
+	if about == nil {
+		return nil
+	}
+	there, err := c.to.Referrers(ctx, *about)
+	if err != nil || slices.ContainsFunc(there, func(r ocispec.Descriptor) bool { return r.Digest == d.Digest }) {
+		return err
+	}
+	return c.to.explain("upload "+c.to.to(d.Digest.String()), c.to.target.Push(ctx, d, bytes.NewReader(manifest)))
 }
 
 // tagged copies what lies under a tag of cosign's, with the tag.
@@ -199,7 +222,7 @@ func (c *copier) one(ctx context.Context, d ocispec.Descriptor) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrent)
 	for _, part := range parts {
-		if subject(manifest) == part.Digest {
+		if about := subject(manifest); about != nil && about.Digest == part.Digest {
 			continue // it was copied before, or is somebody else's to copy
 		}
 		group.Go(func() error { return c.graph(groupCtx, part) })

@@ -89,6 +89,32 @@ func TestACopyBringsSignaturesAndBillsOfMaterialsAlong(t *testing.T) {
 	}
 }
 
+func TestASignatureThatWasLeftOffTheListIsPutOnIt(t *testing.T) {
+	r := &registrytest.Registry{} // without the referrers API
+	server := httptest.NewServer(r)
+	defer server.Close()
+	to := strings.TrimPrefix(server.URL, "http://") + "/b:1"
+	c := client(t, Options{PlainHTTP: true})
+	from := open(t, c, "oci-layout:"+t.TempDir()+":1", Write)
+	all := signed(t, from)
+	r.Hook = func(w http.ResponseWriter, req *http.Request) bool {
+		if req.Method != http.MethodPut || !strings.HasSuffix(req.URL.Path, "/manifests/sha256-"+aManifest.Digest.Encoded()) {
+			return false
+		}
+		registrytest.Fail(w, 400, "UNKNOWN", "killed here")
+		return true
+	}
+	_, _, err := Copy(t.Context(), from, open(t, c, to, Write))
+	require.ErrorIs(t, err, ErrRefused)
+	r.Hook = nil
+	_, _, err = Copy(t.Context(), from, open(t, c, to, Write))
+	require.NoError(t, err)
+	found, err := open(t, c, to, Read).Referrers(t.Context(), aManifest.Descriptor)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	assert.Equal(t, all[1], found[0].Digest)
+}
+
 func TestPushGoesToAnyTarget(t *testing.T) {
 	s := Over(Reference{Host: "memory", Repository: "p", Tag: "1"}, memory.New())
 	sent, err := Push(t.Context(), s, []Content{aBlob}, aManifest, []string{"1", "latest"})
