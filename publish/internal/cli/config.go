@@ -17,6 +17,8 @@ func (a *app) config() *cobra.Command {
 		Use:   "config",
 		Short: "Check the plugin's configuration",
 		Long:  "Checks configurations of the Routelens plugin, with the parser that is in the plugin itself.",
+		Args:  cobra.NoArgs, // else a misspelt command shows the help and succeeds
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	command.AddCommand(a.configCheck(), a.configSchema())
 	return command
@@ -26,8 +28,9 @@ func (a *app) configCheck() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE",
 		Short: "Name every fault of a configuration file",
-		Long: `Reads a configuration of the Routelens plugin, JSON, and names every fault in it: what Envoy would refuse is found before it
-is deployed. The exit code is 1 if there is any. FILE may be - for standard input.`,
+		Long: `Reads a configuration of the Routelens plugin, JSON, and names every fault in it: what Envoy would
+refuse is found before it is deployed. The exit code is 1 if there is any. FILE may be - for
+standard input.`,
 		Example: `  publish config check routelens.json
   kubectl get wasmplugin routelens -o json | jq .spec.pluginConfig | publish config check -`,
 		Args: cobra.ExactArgs(1),

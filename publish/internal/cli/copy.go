@@ -12,12 +12,13 @@ import (
 	"github.com/routelens/routelens/publish/internal/registry"
 )
 
-const copyHelp = `Copies an artifact, byte for byte, so that it keeps its digest: from one registry to another, or by way of a folder
-or a file to where there is no network. Signatures, attestations and bills of materials come along: those that
-refer to it, and those that cosign keeps under tags of their own. They arrive first, and the tag is set last.
+const copyHelp = `Copies an artifact, byte for byte, so that it keeps its digest: from one registry to another, or by
+way of a folder or a file to where there is no network. Signatures, attestations and bills of
+materials come along: those that refer to it, and those that cosign keeps under tags of their own.
+They arrive first, and the tag is set last.
 
-Without a tag, DST gets the one of SRC. Within one registry nothing passes through here, where it allows that.
-The flags are for DST, those with --from- for SRC.`
+Without a tag, DST gets the one of SRC. Within one registry nothing passes through here, where it
+allows that. The flags are for DST, those with --from- for SRC.`
 
 const copyExample = `  publish copy ghcr.io/team/routelens:1.0 registry.example.com/team/routelens:1.0
   publish copy registry.example.com/team/routelens:1.0 oci-archive:routelens.tar

@@ -20,8 +20,8 @@ import (
 	"github.com/routelens/routelens/publish/internal/wasm"
 )
 
-const inspectHelp = `Looks at an artifact: its layout, digests and annotations, the plugin in it (its ABI and what it imports), what is signed or
-attached to it, and who can pull it, by the rules of their own fetchers.
+const inspectHelp = `Looks at an artifact: its layout, digests and annotations, the plugin in it (its ABI and what it
+imports), what is signed or attached to it, and who can pull it, by the rules of their own fetchers.
 
 The plugin is fetched for it, and checked. Signatures are listed, not verified.`
 

@@ -13,10 +13,12 @@ import (
 	"golang.org/x/term"
 )
 
-const loginHelp = `Checks a name and a password, or a token, with a registry, and keeps them where Docker does: in its credential helper if it has
-one, else in its configuration file. Docker, cosign and others that read it are logged in as well.
+const loginHelp = `Checks a name and a password, or a token, with a registry, and keeps them where Docker does: in its
+credential helper if it has one, else in its configuration file. Docker, cosign and others that read
+it are logged in as well.
 
-The password is asked for, or read from standard input. There is no flag for it, as flags show in the list of processes.`
+The password is asked for, or read from standard input. There is no flag for it, as flags show in
+the list of processes.`
 
 const loginExample = `  publish login registry.example.com
   pass show registry | publish login registry.example.com --username me --password-stdin`

@@ -16,10 +16,12 @@ import (
 	"github.com/routelens/routelens/publish/internal/registry"
 )
 
-const pullHelp = `Pulls a plugin into a file, by the same rules as Istio and Envoy Gateway, and from the CNCF layout as well.
-Every byte is checked against its digest, and the file is replaced in one step: it is whole or as before.
+const pullHelp = `Pulls a plugin into a file, by the same rules as Istio and Envoy Gateway, and from the CNCF layout
+as well. Every byte is checked against its digest, and the file is replaced in one step: it is whole
+or as before.
 
-Standard output has the digest reference of what was pulled; with --output - it has the plugin instead.`
+Standard output has the digest reference of what was pulled; with --output - it has the plugin
+instead.`
 
 const pullExample = `  publish pull registry.example.com/team/routelens:1.0 -o routelens.wasm
   publish pull oci-archive:routelens.tar:1.0 -o - | sha256sum`
@@ -35,6 +37,9 @@ func (a *app) pull() *cobra.Command {
 		Example: pullExample,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
+			if output == "" {
+				return misuse("--output says where the plugin goes: a file, or - for standard output")
+			}
 			ref, err := reference(args[0])
 			if err != nil {
 				return err
@@ -53,7 +58,6 @@ func (a *app) pull() *cobra.Command {
 	f.StringVarP(&output, "output", "o", "", "the file to write, or - for standard output")
 	c.flags(f, "", "registry")
 	within(f, &timeout)
-	command.MarkFlagRequired("output")
 	return command
 }
 

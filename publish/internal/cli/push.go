@@ -19,10 +19,10 @@ import (
 
 const pushHelp = `Pushes a plugin, so that one reference installs it.
 
-First the file is read: what no Envoy could load is refused, with every reason, and nothing is sent. Then
-content that the registry has is not sent again, and the tag is moved last, in one step: a push that fails
-leaves it as it was. In the end the artifact is pulled back by the rules of those who will pull it, and
-compared with the file.
+First the file is read: what no Envoy could load is refused, with every reason, and nothing is sent.
+Then content that the registry has is not sent again, and the tag is moved last, in one step: a push
+that fails leaves it as it was. In the end the artifact is pulled back by the rules of those who
+will pull it, and compared with the file.
 
 Formats:
   oci      two layers with media types of their own: what Istio and Envoy Gateway call an artifact
@@ -30,8 +30,9 @@ Formats:
   both     oci under each tag, and compat under each tag with -compat behind it
   cncf     for Wasm tools outside of proxies; neither Istio nor Envoy Gateway takes it
 
-The same file with the same annotations has the same digest, wherever and whenever it is pushed. So the
-time of creation is only said where SOURCE_DATE_EPOCH is set, and no annotation comes from this machine.`
+The same file with the same annotations has the same digest, wherever and whenever it is pushed. So
+the time of creation is only said where SOURCE_DATE_EPOCH is set, and no annotation comes from this
+machine.`
 
 const pushExample = `  publish push build/routelens.wasm registry.example.com/team/routelens:1.0 latest
   publish push --format both --version 1.0 --licenses Apache-2.0 plugin.wasm ghcr.io/team/plugin:1.0

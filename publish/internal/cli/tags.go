@@ -16,8 +16,8 @@ func (a *app) tags() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "tags REPO",
 		Short: "List the tags of a repository",
-		Long: `Lists the tags of a repository, a folder or an archive, one on each line. Those that end in .sig, .att and .sbom after a
-digest are where cosign keeps what belongs to it.`,
+		Long: `Lists the tags of a repository, a folder or an archive, one on each line. Those that end in .sig,
+.att and .sbom after a digest are where cosign keeps what belongs to it.`,
 		Example: "  publish tags registry.example.com/team/routelens",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) (err error) {
