@@ -247,7 +247,9 @@ func kindOf(b registry.Belongs) string {
 // show writes the report for a person.
 func (a *app) show(r *report) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	line := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t%s\n", name, oneLine(fmt.Sprintf(format, args...)))
+	}
 	line("Reference", "%s", r.Reference)
 	line("Layout", "%s", orNone(string(r.Layout)))
 	line("Size", "%s", bytesOf(r.Size))
@@ -279,15 +281,18 @@ func (a *app) show(r *report) error {
 	fmt.Fprintf(a.out, "\n%s\n", a.style.bold("Who can pull it"))
 	for _, v := range r.Consumers {
 		if fmt.Fprintf(a.out, "  %s: %s", v.Name, a.style.verdict(v.Can)); v.Reason != "" {
-			fmt.Fprintf(a.out, ": %s", v.Reason)
+			fmt.Fprintf(a.out, ": %s", oneLine(v.Reason))
 		}
 		fmt.Fprintln(a.out)
 	}
 	if r.Plugin != nil && len(r.Plugin.Problems) > 0 {
-		fmt.Fprintf(a.out, "\n%s\n%s\n", a.style.bold("Why Envoy would not load it"), indent(strings.Join(r.Plugin.Problems, "\n"), "  "))
+		fmt.Fprintf(a.out, "\n%s\n%s\n", a.style.bold("Why Envoy would not load it"), indent(printable(strings.Join(r.Plugin.Problems, "\n")), "  "))
 	}
 	return nil
 }
+
+// oneLine is text that keeps to its line of the table.
+func oneLine(text string) string { return printable(strings.Join(strings.Fields(text), " ")) }
 
 func (s attached) describe() string {
 	text := s.Digest.String()

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 )
@@ -59,10 +60,10 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case err == nil:
 		return ok
 	case !a.started, errors.As(err, &misuse):
-		fmt.Fprintf(stderr, "publish: %v\nSee %s --help.\n", err, command.CommandPath())
+		a.say("publish: %v\nSee %s --help.", err, command.CommandPath())
 		return usage
 	}
-	fmt.Fprintf(stderr, "publish: %v\n", err)
+	a.say("publish: %v", err)
 	return failed
 }
 
@@ -90,7 +91,19 @@ func (a *app) root() *cobra.Command {
 }
 
 // say tells a person about progress.
-func (a *app) say(format string, args ...any) { fmt.Fprintf(a.err, format+"\n", args...) }
+func (a *app) say(format string, args ...any) {
+	fmt.Fprintln(a.err, printable(fmt.Sprintf(format, args...)))
+}
+
+// printable leaves out what could steer a terminal: names, annotations and media types are written by whoever made the artifact.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
+}
 
 func (a *app) version() *cobra.Command {
 	return &cobra.Command{

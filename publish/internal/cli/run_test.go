@@ -251,6 +251,23 @@ func TestInspectIsForPeopleAndForPrograms(t *testing.T) {
 	}
 }
 
+func TestNothingInAnArtifactSteersTheTerminal(t *testing.T) {
+	host, r := server(t)
+	hostile := wasmtest.Plugin()
+	hostile.Imports[0].Name = "proxy\x1b[2J"
+	got := run(t, "push", write(t, "x.wasm", hostile.Bytes()), host+"/p:1", "--plain-http", "--no-check", "--annotation", "a=\x1b]0;owned\x07\nSignature  yes")
+	require.Zero(t, got.code, got.stderr)
+	assert.NotContains(t, got.stderr, "\x1b")
+	got = run(t, "inspect", host+"/p:1", "--plain-http")
+	assert.NotContains(t, got.stdout, "\x1b")
+	assert.Contains(t, got.stdout, "Annotation  a=]0;owned Signature yes\n")
+	r.Hook = func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Write([]byte(`{"tags": ["\u001b[2J1"]}`))
+		return true
+	}
+	assert.Equal(t, "[2J1\n", run(t, "tags", host+"/p", "--plain-http").stdout)
+}
+
 func TestConfigCheckNamesEveryFault(t *testing.T) {
 	r := runWith(t, `{"sink": {"cluster": "logs"}}`, "config", "check", "-")
 	assert.Equal(t, result{0, "", "-: no fault found\n"}, r)

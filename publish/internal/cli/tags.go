@@ -41,7 +41,7 @@ func (a *app) tags() *cobra.Command {
 			defer func() { err = errors.Join(err, store.Close()) }()
 			return store.Tags(ctx, func(tags []string) error {
 				for _, tag := range tags {
-					if _, err := fmt.Fprintln(a.out, tag); err != nil {
+					if _, err := fmt.Fprintln(a.out, oneLine(tag)); err != nil {
 						return err
 					}
 				}
