@@ -82,6 +82,9 @@ func (a *Artifact) Size() int64 {
 
 // Build makes an artifact. m must have been read from plugin.
 func Build(layout Layout, plugin []byte, m *wasm.Module, meta Metadata) (*Artifact, error) {
+	if err := Fits(layout, len(plugin)); err != nil {
+		return nil, err
+	}
 	a := &Artifact{Layout: layout}
 	manifest := ocispec.Manifest{
 		Versioned:   specs.Versioned{SchemaVersion: 2},
@@ -92,9 +95,6 @@ func Build(layout Layout, plugin []byte, m *wasm.Module, meta Metadata) (*Artifa
 	case OCI:
 		a.oci(&manifest, plugin, m)
 	case Compat:
-		if len(plugin) > maxPackedPlugin {
-			return nil, fmt.Errorf("the plugin has %d bytes, and the layout compat holds no more than %d", len(plugin), maxPackedPlugin)
-		}
 		if err := a.compat(&manifest, plugin, meta.Created); err != nil {
 			return nil, err
 		}
@@ -108,6 +108,14 @@ func Build(layout Layout, plugin []byte, m *wasm.Module, meta Metadata) (*Artifa
 	}
 	a.Manifest = blob(ocispec.MediaTypeImageManifest, encode(manifest))
 	return a, nil
+}
+
+// Fits tells whether a layout holds a plugin of that size. [wasm.Module.Check] has the limit of the others.
+func Fits(layout Layout, size int) error {
+	if layout == Compat && size > maxPackedPlugin {
+		return fmt.Errorf("it has %d bytes, and the layout compat holds no more than %d", size, int64(maxPackedPlugin))
+	}
+	return nil
 }
 
 // oci has exactly two layers, as its readers demand. The configuration is one of them and the manifest's config as well.

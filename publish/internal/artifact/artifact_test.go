@@ -130,6 +130,12 @@ func TestAnUnknownLayoutIsRefused(t *testing.T) {
 	assert.Equal(t, []Layout{OCI, Compat}, both)
 }
 
+func TestAPackedPluginCountsWithItsHeader(t *testing.T) {
+	assert.NoError(t, Fits(OCI, wasm.MaxSize))
+	assert.NoError(t, Fits(Compat, wasm.MaxSize-512))
+	assert.EqualError(t, Fits(Compat, wasm.MaxSize-511), "it has 268434945 bytes, and the layout compat holds no more than 268434944")
+}
+
 func TestEpochIsWholeSecondsOrNothing(t *testing.T) {
 	for text, want := range map[string]time.Time{"": {}, "0": time.Unix(0, 0).UTC(), "1700000000": time.Unix(1700000000, 0).UTC()} {
 		got, err := Epoch(text)

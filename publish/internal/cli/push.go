@@ -101,25 +101,19 @@ func (a *app) runPush(ctx context.Context, o *pushOptions, ref registry.Referenc
 	if err != nil {
 		return err
 	}
+	for _, layout := range layouts {
+		if err := artifact.Fits(layout, len(plugin)); err != nil {
+			return refused(o.file, err)
+		}
+	}
 	client, err := a.client(&o.connection, o.timeout)
 	if err != nil {
 		return err
 	}
 	ctx, stop := bounded(ctx, o.timeout)
 	defer stop()
-	var done []pushed
-	for _, layout := range layouts {
-		built, err := artifact.Build(layout, plugin, module, o.meta)
-		if err != nil {
-			return fmt.Errorf("%s: %w", o.file, err)
-		}
-		tags := o.tags
-		if len(layouts) > 1 && layout == artifact.Compat {
-			tags = suffixed(tags)
-		}
-		done = append(done, pushed{built, tags})
-	}
-	if err := a.send(ctx, client, &o.connection, ref, done); err != nil {
+	done, err := a.send(ctx, client, o, ref, layouts, plugin, module)
+	if err != nil {
 		return err
 	}
 	for _, p := range done {
@@ -225,27 +219,41 @@ func refused(file string, why error) error {
 	return fmt.Errorf("%s is not pushed:\n%s", file, indent(why.Error(), "  "))
 }
 
-// send pushes all artifacts to one place.
-func (a *app) send(ctx context.Context, client *registry.Client, c *connection, ref registry.Reference, all []pushed) (err error) {
+// send pushes the plugin in each layout to one place, which is asked for the tags while digests are computed.
+func (a *app) send(ctx context.Context, client *registry.Client, o *pushOptions, ref registry.Reference, layouts []artifact.Layout, plugin []byte, module *wasm.Module) (done []pushed, err error) {
 	store, err := client.Open(ref, registry.Write)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	for _, p := range all {
-		var blobs []registry.Content
-		for _, b := range p.artifact.Blobs {
-			blobs = append(blobs, registry.Content(b))
-		}
-		c.progress.start(a.err, "pushing", p.artifact.Size())
-		sent, err := registry.Push(ctx, store, blobs, registry.Content(p.artifact.Manifest), p.tags)
-		c.progress.stop()
+	store.Ahead(ctx, o.tags)
+	for i, layout := range layouts {
+		built, err := artifact.Build(layout, plugin, module, o.meta)
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("%s: %w", o.file, err)
+		}
+		p := pushed{built, o.tags}
+		if i > 0 { // --format both
+			p.tags = suffixed(o.tags)
+		}
+		o.connection.progress.start(a.err, "pushing", built.Size())
+		sent, err := registry.Push(ctx, store, p.blobs(), registry.Content(built.Manifest), p.tags)
+		o.connection.progress.stop()
+		if err != nil {
+			return nil, err
 		}
 		a.say("%s: %s", ref.Place(), p.report(sent))
+		done = append(done, p)
 	}
-	return store.Commit()
+	return done, store.Commit()
+}
+
+func (p pushed) blobs() []registry.Content {
+	var blobs []registry.Content
+	for _, b := range p.artifact.Blobs {
+		blobs = append(blobs, registry.Content(b))
+	}
+	return blobs
 }
 
 // report says what a push had to do.

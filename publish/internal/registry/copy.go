@@ -37,7 +37,8 @@ type Content struct {
 // it was, and the one being moved is the old or the new one, whole.
 func Push(ctx context.Context, to *Store, blobs []Content, manifest Content, tags []string) (Sent, error) {
 	var sent Sent
-	if done, err := to.pointing(ctx, manifest.Digest, tags); err != nil || done {
+	moving, err := to.notAt(ctx, manifest.Digest, tags)
+	if err != nil || len(moving) == 0 {
 		return sent, err
 	}
 	var uploaded, size atomic.Int64
@@ -53,32 +54,32 @@ func Push(ctx context.Context, to *Store, blobs []Content, manifest Content, tag
 			return err
 		})
 	}
-	err := group.Wait()
+	err = group.Wait()
 	sent.Blobs, sent.Bytes = int(uploaded.Load()), size.Load()
 	if err != nil {
 		return sent, err
 	}
-	for _, tag := range tags {
-		moved, err := to.Point(ctx, tag, manifest.Descriptor, manifest.Bytes)
-		if err != nil {
+	for _, tag := range moving {
+		if err := to.move(ctx, tag, manifest.Descriptor, manifest.Bytes); err != nil {
 			return sent, err
 		}
-		if moved {
-			sent.Tags++
-		}
+		sent.Tags++
 	}
 	return sent, nil
 }
 
-// pointing tells whether every tag points at the manifest already: then its blobs are there as well.
-func (s *Store) pointing(ctx context.Context, manifest digest.Digest, tags []string) (bool, error) {
+// notAt are the tags that do not point at the manifest. Where there are none, its blobs are there as well.
+func (s *Store) notAt(ctx context.Context, manifest digest.Digest, tags []string) (moving []string, err error) {
 	for _, tag := range tags {
 		d, there, err := s.Has(ctx, tag)
-		if err != nil || !there || d.Digest != manifest {
-			return false, err
+		if err != nil {
+			return nil, err
+		}
+		if !there || d.Digest != manifest {
+			moving = append(moving, tag)
 		}
 	}
-	return true, nil
+	return moving, nil
 }
 
 // Copy copies what from's reference points at, with all that refers to it and what cosign keeps under tags of its own, and points to's

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2"
@@ -23,6 +24,16 @@ type Store struct {
 	client *Client // nil for folders and files
 	commit func() error
 	close  func() error
+
+	mu    sync.Mutex
+	ahead map[string]chan lookedUp // by tag
+}
+
+// lookedUp is what a tag points at.
+type lookedUp struct {
+	descriptor ocispec.Descriptor
+	there      bool
+	err        error
 }
 
 // Access says what a store is opened for.
@@ -115,8 +126,39 @@ func (s *Store) unknown(ctx context.Context) bool {
 	return false
 }
 
+// Ahead begins to ask a registry for its tags, so that it connects and logs in while there is something else to do. The next call of
+// [Store.Has] for each of them has the answer.
+func (s *Store) Ahead(ctx context.Context, tags []string) {
+	if s.Ref.Kind != Remote {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ahead = map[string]chan lookedUp{}
+	for _, tag := range tags {
+		answer := make(chan lookedUp, 1)
+		s.ahead[tag] = answer
+		go func() {
+			d, there, err := s.look(ctx, tag)
+			answer <- lookedUp{d, there, err}
+		}()
+	}
+}
+
 // Has tells what a tag points at, and whether there is such a tag.
 func (s *Store) Has(ctx context.Context, tag string) (ocispec.Descriptor, bool, error) {
+	s.mu.Lock()
+	answer, asked := s.ahead[tag]
+	delete(s.ahead, tag)
+	s.mu.Unlock()
+	if asked {
+		a := <-answer
+		return a.descriptor, a.there, a.err
+	}
+	return s.look(ctx, tag)
+}
+
+func (s *Store) look(ctx context.Context, tag string) (ocispec.Descriptor, bool, error) {
 	d, err := s.target.Resolve(ctx, tag)
 	if errors.Is(err, errdef.ErrNotFound) {
 		return d, false, nil
@@ -128,9 +170,7 @@ func (s *Store) Has(ctx context.Context, tag string) (ocispec.Descriptor, bool, 
 func (s *Store) Fetch(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, error) {
 	body, err := s.target.Fetch(ctx, d)
 	if err != nil {
-		at := *s
-		at.Ref = s.Ref.At(d.Digest)
-		return nil, at.explain("fetch "+s.in(d.Digest.String()), err)
+		return nil, s.client.explain(s.Ref.At(d.Digest), "fetch "+s.in(d.Digest.String()), err)
 	}
 	return body, nil
 }
@@ -202,12 +242,18 @@ func (s *Store) Point(ctx context.Context, tag string, d ocispec.Descriptor, man
 	if there && now.Digest == d.Digest {
 		return false, nil
 	}
+	err = s.move(ctx, tag, d, manifest)
+	return err == nil, err
+}
+
+// move makes tag point at a manifest, whatever it points at now.
+func (s *Store) move(ctx context.Context, tag string, d ocispec.Descriptor, manifest []byte) (err error) {
 	if pusher, ok := s.target.(registry.ReferencePusher); ok {
 		err = pusher.PushReference(ctx, d, bytes.NewReader(manifest), tag)
 	} else if err = s.target.Push(ctx, d, bytes.NewReader(manifest)); err == nil || errors.Is(err, errdef.ErrAlreadyExists) {
 		err = s.target.Tag(ctx, d, tag)
 	}
-	return err == nil, s.explain("move "+s.in("tag "+tag), err)
+	return s.explain("move "+s.in("tag "+tag), err)
 }
 
 // Tags calls fn with the tags, page by page.
