@@ -62,8 +62,7 @@ func TestAKilledPushLeavesTheOldTagOrTheNewOneWhole(t *testing.T) {
 	program := binary(t)
 	old, oldData := plugin(t, 50<<10)
 	next, nextData := plugin(t, 90<<10)
-	layout := "oci-layout:" + filepath.Join(t.TempDir(), "next")
-	must(t, "", "push", next, layout+":1")
+	layout := signed(t, next)
 	for name, command := range map[string][]string{
 		"push": {"push", next, "REPO:1", "--plain-http"},
 		"both": {"push", next, "REPO:1", "--plain-http", "--format", "both", "--no-verify"},
@@ -109,7 +108,11 @@ func TestAKilledPushLeavesTheOldTagOrTheNewOneWhole(t *testing.T) {
 					default:
 						t.Fatalf("killed at request %d: the tag has neither the old nor the new plugin", n)
 					}
-					must(t, "", "push", next, direct+":1", "--plain-http")
+					again := strings.Split(strings.ReplaceAll(strings.Join(command, "\x00"), "REPO", direct), "\x00")
+					must(t, "", again...)
+					if name == "copy" {
+						assert.Equal(t, []int{1, 1}, belonging(t, direct+":1"), "killed at request %d", n)
+					}
 					assert.Equal(t, string(nextData), publish(t, "", "pull", direct+":1", "-o", "-", "--plain-http").stdout, "what was left does not stand in the way")
 				}
 			})
