@@ -110,9 +110,9 @@ e2e: $(artifacts) envoy-bin victoria-logs otelcol ## the end-to-end tests alone;
 	@cd envoy && $(e2e_environment) go test -count=1 -timeout 25m $(E2EFLAGS) ./...
 
 .PHONY: publish-e2e
-publish-e2e: go ## the tests of publish on a real registry; E2EFLAGS='-run Name -v' for some of them
+publish-e2e: go envoy-bin ## the tests of publish on a real registry, and on Envoy; E2EFLAGS='-run Name -v' for some of them
 	@echo 'go test, publish, on CNCF Distribution'
-	@cd publish/e2e && go test -count=1 -timeout 10m $(E2EFLAGS) ./...
+	@cd publish/e2e && ROUTELENS_ENVOY=$(CURDIR)/.cache/bin/envoy go test -count=1 -timeout 10m $(E2EFLAGS) ./...
 
 .PHONY: test-long
 test-long: $(artifacts) $(probes) envoy-bin victoria-logs otelcol ## the end-to-end tests with the slow ones: millions of requests, minutes of reconfiguration

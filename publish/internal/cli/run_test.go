@@ -145,8 +145,8 @@ func TestPushSaysWhatItDidAndPrintsTheDigestAlone(t *testing.T) {
 	file := pluginFile(t)
 	first := run(t, "push", file, host+"/p:1", "latest", "--plain-http")
 	assert.Regexp(t, `^`+host+`/p@sha256:[0-9a-f]{64}\n$`, first.stdout)
-	assert.Equal(t, file+`: 120 bytes, proxy-wasm ABI 0.2.0, 1 import
-`+host+`/p: 178 bytes uploaded in 2 blobs (oci), tags 1, latest set
+	assert.Equal(t, file+`: 131 bytes, proxy-wasm ABI 0.2.0, 1 import
+`+host+`/p: 189 bytes uploaded in 2 blobs (oci), tags 1, latest set
 `+host+`/p:1: read back, and as it was sent; who can pull it: Istio, Envoy Gateway; not: Wasm tools (CNCF layout)
 `, first.stderr)
 	again := run(t, "push", file, host+"/p:1", "--plain-http", "--no-verify")

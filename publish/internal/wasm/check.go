@@ -42,6 +42,12 @@ func (m *Module) Check() error {
 	if !m.Exported("memory", Memory) && !m.importsMemory() {
 		report("it exports no memory: Envoy can hand it no data")
 	}
+	for _, e := range m.Exports {
+		want, isCalled := called[e.Name]
+		if e.Kind == Func && isCalled && e.Signature != "" && e.Signature != want && !m.unused(e.Name) {
+			report("it exports the function %s as %s, and Envoy calls it as %s", e.Name, e.Signature.spelt(), want.spelt())
+		}
+	}
 	missing := 0
 	for _, i := range m.Imports {
 		fault := i.fault(abi)
@@ -59,6 +65,19 @@ func (m *Module) Check() error {
 		return nil
 	}
 	return p
+}
+
+// unused tells whether Envoy has no use for an export, as another takes its place.
+func (m *Module) unused(name string) bool {
+	switch name {
+	case "_start":
+		return m.Exported("_initialize", Func)
+	case "main", "__main_void":
+		return !m.Exported("_initialize", Func)
+	case "proxy_on_memory_allocate":
+		return m.Exported("malloc", Func)
+	}
+	return false
 }
 
 func (m *Module) importsMemory() bool {

@@ -44,6 +44,12 @@ func TestAPluginIsRefusedForEachReasonThatEnvoyWouldHave(t *testing.T) {
 			m.Exports[1].Name = "proxy_abi_version_0_2_1"
 			imports("env", "proxy_get_log_level", "i>i")(m)
 		}, ""},
+		"a callback of another signature": {func(m *wasmtest.Module) {
+			m.Exports = append(m.Exports, wasmtest.Export{Name: "proxy_on_request_headers", Kind: wasmtest.Func, Type: 2})
+		},
+			"it exports the function proxy_on_request_headers as (i32) -> (i32), and Envoy calls it as (i32 i32 i32) -> (i32)"},
+		"a malloc that is none": {func(m *wasmtest.Module) { m.Exports[2] = wasmtest.Export{Name: "malloc", Kind: wasmtest.Func} },
+			"it exports the function malloc as () -> (), and Envoy calls it as (i32) -> (i32)"},
 		"built for browsers": {imports("gojs", "runtime.ticks", ">I"), "it imports the function gojs.runtime.ticks, which Envoy does not offer; it was built for browsers: use GOOS=wasip1, not GOOS=js"},
 		"a global": {func(m *wasmtest.Module) {
 			m.Imports = append(m.Imports, wasmtest.Import{Module: "env", Name: "g", Kind: wasmtest.Global})

@@ -236,7 +236,7 @@ func (c *cursor) exports() ([]Export, error) {
 			return e, err
 		}
 		e.Kind = Kind(kind)
-		_, err = c.u32()
+		e.index, err = c.u32()
 		return e, err
 	})
 }

@@ -1,9 +1,13 @@
 package wasm
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
-// What Envoy offers to a module, with signatures: read off the host functions that proxy-wasm-cpp-host registers (its
-// include/proxy-wasm/exports.h and src/wasm.cc), the host inside of Envoy. A module that imports anything else, or these with other
+// What Envoy offers to a module, and what it calls in one, with signatures: read off the host functions that proxy-wasm-cpp-host registers (its
+// include/proxy-wasm/exports.h and wasm.h, and src/wasm.cc), the host inside of Envoy. A module that imports anything else, or these with other
 // types, does not load.
 
 // proxyFunctions are in module env, with the prefix proxy_.
@@ -108,6 +112,44 @@ var wasiFunctions = map[string]Signature{
 }
 
 var wasiModules = []string{"wasi_snapshot_preview1", "wasi_unstable"}
+
+// called are the functions that Envoy calls where they are exported.
+var called = map[string]Signature{
+	"_initialize": ">",
+	"_start":      ">",
+	"__main_void": ">i",
+	"main":        "ii>i",
+	"malloc":      "i>i", "proxy_on_memory_allocate": "i>i",
+	"proxy_on_configure": "ii>i", "proxy_on_vm_start": "ii>i", "proxy_validate_configuration": "ii>i",
+	"proxy_on_context_create": "ii>", "proxy_on_tick": "i>", "proxy_on_done": "i>i", "proxy_on_log": "i>", "proxy_on_delete": "i>",
+	"proxy_on_new_connection": "i>i", "proxy_on_downstream_data": "iii>i", "proxy_on_upstream_data": "iii>i",
+	"proxy_on_downstream_connection_close": "ii>", "proxy_on_upstream_connection_close": "ii>",
+	"proxy_on_request_headers": "iii>i", "proxy_on_request_body": "iii>i", "proxy_on_request_trailers": "ii>i", "proxy_on_request_metadata": "ii>i",
+	"proxy_on_response_headers": "iii>i", "proxy_on_response_body": "iii>i", "proxy_on_response_trailers": "ii>i", "proxy_on_response_metadata": "ii>i",
+	"proxy_on_http_call_response": "iiiii>",
+	"proxy_on_grpc_receive":       "iii>", "proxy_on_grpc_close": "iii>", "proxy_on_grpc_receive_initial_metadata": "iii>", "proxy_on_grpc_receive_trailing_metadata": "iii>",
+	"proxy_on_queue_ready": "ii>", "proxy_on_foreign_function": "iii>",
+}
+
+// Offered is every import that Envoy satisfies for a module of the given ABI.
+func Offered(abi string) []Import {
+	var all []Import
+	add := func(module, prefix string, functions map[string]Signature) {
+		for _, name := range slices.Sorted(maps.Keys(functions)) {
+			all = append(all, Import{module, prefix + name, Func, functions[name]})
+		}
+	}
+	add("env", "proxy_", proxyFunctions)
+	add("env", "proxy_", abiFunctions[abi])
+	add("env", "", emscriptenFunctions)
+	for _, module := range wasiModules {
+		add(module, "", wasiFunctions)
+	}
+	return all
+}
+
+// Called is every function that Envoy calls where a module exports it, with its signature.
+func Called() map[string]Signature { return maps.Clone(called) }
 
 // offered is the signature of the host function that satisfies an import, for a module of the given ABI.
 func offered(i Import, abi string) (Signature, bool) {

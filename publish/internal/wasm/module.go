@@ -41,8 +41,10 @@ func (i Import) String() string { return i.Module + "." + i.Name }
 
 // Export is what a module offers to its host.
 type Export struct {
-	Name string
-	Kind Kind
+	Name      string
+	Kind      Kind
+	Signature Signature // of a function
+	index     uint32
 }
 
 // Module is the outside of a Wasm module.
@@ -55,7 +57,7 @@ type Module struct {
 
 // Exported tells whether the module offers name as kind.
 func (m *Module) Exported(name string, kind Kind) bool {
-	return slices.Contains(m.Exports, Export{name, kind})
+	return slices.ContainsFunc(m.Exports, func(e Export) bool { return e.Name == name && e.Kind == kind })
 }
 
 const abiPrefix = "proxy_abi_version_"
@@ -139,7 +141,8 @@ var rank = [...]int{0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 11, 6}
 
 func (m *Module) sections(c *cursor) error {
 	var types []Signature
-	var functions, bodies uint32
+	var functions []uint32 // the types of the module's own
+	var bodies uint32
 	last := 0
 	for c.at < len(c.data) {
 		start := c.at
@@ -173,7 +176,7 @@ func (m *Module) sections(c *cursor) error {
 		case exportSection:
 			m.Exports, err = body.exports()
 		case functionSection:
-			functions, err = body.u32()
+			functions, err = every(body, body.u32)
 		case codeSection:
 			bodies, err = body.u32()
 		}
@@ -181,8 +184,31 @@ func (m *Module) sections(c *cursor) error {
 			return fmt.Errorf("the section at byte %d, of id %d: %w", start, id, err)
 		}
 	}
-	if functions != bodies {
-		return fmt.Errorf("it declares %d functions and holds the code of %d: is the file whole?", functions, bodies)
+	if uint32(len(functions)) != bodies {
+		return fmt.Errorf("it declares %d functions and holds the code of %d: is the file whole?", len(functions), bodies)
 	}
+	m.sign(types, functions)
 	return nil
+}
+
+// sign gives the exported functions their signatures. Functions are numbered from the imported ones on.
+func (m *Module) sign(types []Signature, own []uint32) {
+	var all []Signature
+	for _, i := range m.Imports {
+		if i.Kind == Func {
+			all = append(all, i.Signature)
+		}
+	}
+	imported := uint64(len(all))
+	for i := range m.Exports {
+		e := &m.Exports[i]
+		at := uint64(e.index)
+		switch {
+		case e.Kind != Func:
+		case at < imported:
+			e.Signature = all[at]
+		case at-imported < uint64(len(own)) && uint64(own[at-imported]) < uint64(len(types)):
+			e.Signature = types[own[at-imported]]
+		}
+	}
 }

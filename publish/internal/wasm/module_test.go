@@ -19,7 +19,7 @@ func TestReadFindsImportsExportsAndSections(t *testing.T) {
 	assert.Equal(t, &Module{
 		Size:    len(data),
 		Imports: []Import{{"env", "proxy_log", Func, "iii>i"}, {"env", "memory", Memory, ""}},
-		Exports: []Export{{"memory", Memory}, {"proxy_abi_version_0_2_0", Func}, {"proxy_on_memory_allocate", Func}},
+		Exports: []Export{{"memory", Memory, "", 0}, {"proxy_abi_version_0_2_0", Func, ">", 1}, {"proxy_on_memory_allocate", Func, "i>i", 2}},
 		Custom:  []string{"padding"},
 	}, m)
 	assert.Equal(t, "0.2.0", m.ABI())
@@ -35,8 +35,8 @@ func TestWhatIsNoModuleIsRefusedWithTheReason(t *testing.T) {
 		"a compressed file":      {"\x1f\x8b\x08\x00\x00\x00\x00\x00", `not a Wasm module: it begins with "\x1f\x8b\b\x00", not with "\x00asm": this is a gzip file; unpack it first`},
 		"a component":            {"\x00asm\x0d\x00\x01\x00", "not a Wasm module: it is a component, and Envoy loads core modules alone; build for wasip1, not for wasip2"},
 		"another version":        {"\x00asm\x02\x00\x00\x00", `not a Wasm module: its version is "\x02\x00\x00\x00", and only 1 is known`},
-		"half a download":        {whole[:len(whole)-2], "not a Wasm module: the section at byte 114 is cut short: is the file whole?"},
-		"code that is missing":   {whole[:len(whole)-6], "not a Wasm module: it declares 1 functions and holds the code of 0: is the file whole?"},
+		"half a download":        {whole[:len(whole)-2], "not a Wasm module: the section at byte 120 is cut short: is the file whole?"},
+		"code that is missing":   {whole[:len(whole)-11], "not a Wasm module: it declares 2 functions and holds the code of 0: is the file whole?"},
 		"an unknown section":     {"\x00asm\x01\x00\x00\x00\x0e\x00", "not a Wasm module: the section at byte 8 has the unknown id 14"},
 		"sections out of order":  {"\x00asm\x01\x00\x00\x00\x07\x01\x00\x01\x01\x00", "not a Wasm module: the section at byte 11, of id 1, is not in its place"},
 		"a count beyond its end": {"\x00asm\x01\x00\x00\x00\x07\x05\xff\xff\xff\xff\x0f", "not a Wasm module: the section at byte 8, of id 7: it ends too early"},
@@ -57,11 +57,11 @@ func TestTheABIIsTheFirstThatEnvoyKnows(t *testing.T) {
 		exports []Export
 		want    string
 	}{
-		"none":                        {[]Export{{"memory", Memory}}, ""},
-		"a memory of that name":       {[]Export{{"proxy_abi_version_0_2_0", Memory}}, ""},
-		"the newest":                  {[]Export{{"proxy_abi_version_0_2_1", Func}}, "0.2.1"},
-		"one from the future, second": {[]Export{{"proxy_abi_version_0_3_0", Func}, {"proxy_abi_version_0_2_0", Func}}, "0.2.0"},
-		"an old one":                  {[]Export{{"proxy_abi_version_0_1_0", Func}}, "0.1.0"},
+		"none":                        {[]Export{{Name: "memory", Kind: Memory}}, ""},
+		"a memory of that name":       {[]Export{{Name: "proxy_abi_version_0_2_0", Kind: Memory}}, ""},
+		"the newest":                  {[]Export{{Name: "proxy_abi_version_0_2_1", Kind: Func}}, "0.2.1"},
+		"one from the future, second": {[]Export{{Name: "proxy_abi_version_0_3_0", Kind: Func}, {Name: "proxy_abi_version_0_2_0", Kind: Func}}, "0.2.0"},
+		"an old one":                  {[]Export{{Name: "proxy_abi_version_0_1_0", Kind: Func}}, "0.1.0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, c.want, (&Module{Exports: c.exports}).ABI())

@@ -20,15 +20,16 @@ type Import struct {
 	Type         uint32
 }
 
-// Export is an export, of the first thing of its kind.
+// Export is an export: of the one memory, or of a function of its own that does nothing and returns 1, which means yes where a plugin is asked.
 type Export struct {
 	Name string
 	Kind byte
+	Type uint32 // of a function
 }
 
-// Module is what a module is written from. It has one function of its own, of the first type, that does nothing.
+// Module is what a module is written from.
 type Module struct {
-	Types   []string // parameters as letters i and I, ">", results; the first is ">" where there is none
+	Types   []string // parameters as letters i and I, ">", results
 	Imports []Import
 	Exports []Export
 	Padding int // bytes of a custom section, not compressible, to give a module its size
@@ -37,21 +38,17 @@ type Module struct {
 // Plugin is a module that Envoy loads: it does nothing.
 func Plugin() Module {
 	return Module{
-		Types:   []string{">", "iii>i"},
+		Types:   []string{">", "iii>i", "i>i"},
 		Imports: []Import{{"env", "proxy_log", Func, 1}},
-		Exports: []Export{{"memory", Memory}, {"proxy_abi_version_0_2_0", Func}, {"proxy_on_memory_allocate", Func}},
+		Exports: []Export{{"memory", Memory, 0}, {"proxy_abi_version_0_2_0", Func, 0}, {"proxy_on_memory_allocate", Func, 2}},
 	}
 }
 
 // Bytes writes the module.
 func (m Module) Bytes() []byte {
-	types := m.Types
-	if len(types) == 0 {
-		types = []string{">"}
-	}
-	var typeSection, imports, exports []byte
-	own := uint32(0) // the index of the module's own function
-	for _, t := range types {
+	var typeSection, imports, exports, functions, bodies []byte
+	imported, own := 0, 0 // functions
+	for _, t := range m.Types {
 		typeSection = append(typeSection, signature(t)...)
 	}
 	for _, i := range m.Imports {
@@ -60,7 +57,7 @@ func (m Module) Bytes() []byte {
 		switch i.Kind {
 		case Func:
 			imports = binary.AppendUvarint(imports, uint64(i.Type))
-			own++
+			imported++
 		case Memory:
 			imports = append(imports, 0, 1)
 		case Global:
@@ -69,21 +66,24 @@ func (m Module) Bytes() []byte {
 	}
 	for _, e := range m.Exports {
 		exports = append(name(exports, e.Name), e.Kind)
-		index := uint32(0)
+		index := 0
 		if e.Kind == Func {
-			index = own
+			index = imported + own
+			own++
+			functions = binary.AppendUvarint(functions, uint64(e.Type))
+			bodies = append(bodies, body(m.Types[e.Type])...)
 		}
 		exports = binary.AppendUvarint(exports, uint64(index))
 	}
 	out := []byte("\x00asm\x01\x00\x00\x00")
-	out = section(out, 1, counted(len(types), typeSection))
+	out = section(out, 1, counted(len(m.Types), typeSection))
 	if len(m.Imports) > 0 {
 		out = section(out, 2, counted(len(m.Imports), imports))
 	}
-	out = section(out, 3, []byte{1, 0})
+	out = section(out, 3, counted(own, functions))
 	out = section(out, 5, []byte{1, 0, 1})
 	out = section(out, 7, counted(len(m.Exports), exports))
-	out = section(out, 10, []byte{1, 2, 0, 0x0b})
+	out = section(out, 10, counted(own, bodies))
 	if m.Padding > 0 {
 		padding := make([]byte, m.Padding)
 		random := rand.NewChaCha8([32]byte{})
@@ -91,6 +91,17 @@ func (m Module) Bytes() []byte {
 		out = section(out, 0, append(name(nil, "padding"), padding...))
 	}
 	return out
+}
+
+// body returns 1, or nothing, as the type has it.
+func body(t string) []byte {
+	switch t[len(t)-1] {
+	case 'i':
+		return []byte{4, 0, 0x41, 1, 0x0b}
+	case 'I':
+		return []byte{4, 0, 0x42, 1, 0x0b}
+	}
+	return []byte{2, 0, 0x0b}
 }
 
 func section(out []byte, id byte, body []byte) []byte {
