@@ -39,18 +39,22 @@ standard input.`,
 			if err != nil {
 				return err
 			}
-			_, err = config.Parse(data)
-			var problems config.Problems
-			switch {
-			case err == nil:
-				a.say("%s: no fault found", args[0])
-				return nil
-			case errors.As(err, &problems):
-				return fmt.Errorf("%s: %s:\n%s", args[0], counted(len(problems), "fault"), indent(problems.Error(), "  "))
+			if _, err = config.Parse(data); err != nil {
+				return faults(args[0], err)
 			}
-			return fmt.Errorf("%s: %w", args[0], err)
+			a.say("%s: no fault found", args[0])
+			return nil
 		},
 	}
+}
+
+// faults says what is wrong with a configuration file, all of it.
+func faults(file string, err error) error {
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		return fmt.Errorf("%s: %s:\n%s", file, counted(len(problems), "fault"), indent(problems.Error(), "  "))
+	}
+	return fmt.Errorf("%s: %w", file, err)
 }
 
 func (a *app) readConfig(file string) ([]byte, error) {

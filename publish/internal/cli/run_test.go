@@ -78,7 +78,7 @@ func TestHelpPagesAreAsTheyWere(t *testing.T) {
 	root := (&app{}).root()
 	root.InitDefaultCompletionCmd()
 	visit(root)
-	assert.Equal(t, 13, pages)
+	assert.Equal(t, 14, pages)
 }
 
 func TestNoFlagTakesAPassword(t *testing.T) {
