@@ -140,7 +140,7 @@ func (s *subject) measure(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	memory, err := residentMemory(s.envoy.PID())
+	memory, err := s.envoy.ResidentMemory()
 	if err != nil {
 		return err
 	}

@@ -2,9 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,24 +18,6 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(now.Nano()), nil
 }
 
-// residentMemory is in bytes.
-func residentMemory(pid int) (int64, error) { return memory(pid, "VmRSS:") }
-
-func memory(pid int, name string) (int64, error) {
-	file := fmt.Sprintf("/proc/%d/status", pid)
-	status, err := os.ReadFile(file)
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, name); ok {
-			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
-			return kib << 10, err
-		}
-	}
-	return 0, fmt.Errorf("%s has no line %s", file, name)
-}
-
 // sleepExactly lets this thread's timers be as exact as the kernel can; its default is 50 us late.
 func sleepExactly() { unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0) }
 
@@ -53,11 +32,3 @@ func sleepUntil(at time.Time) {
 		unix.Nanosleep(&rest, nil) // a signal may cut it short
 	}
 }
-
-// forgetPeak lets peakMemory begin anew (proc(5), clear_refs).
-func forgetPeak(pid int) error {
-	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
-}
-
-// peakMemory is the most that was resident since forgetPeak, in bytes.
-func peakMemory(pid int) (int64, error) { return memory(pid, "VmHWM:") }

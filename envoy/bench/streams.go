@@ -175,11 +175,11 @@ func transfers(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *streamSubject) measure(ctx context.Context, keep bool) error {
-	before, err := residentMemory(s.envoy.PID())
+	before, err := s.envoy.ResidentMemory()
 	if err != nil {
 		return err
 	}
-	if err := forgetPeak(s.envoy.PID()); err != nil {
+	if err := s.envoy.ForgetPeak(); err != nil {
 		return err
 	}
 	for i, f := range flows {
@@ -191,7 +191,7 @@ func (s *streamSubject) measure(ctx context.Context, keep bool) error {
 			s.figures[i] = append(s.figures[i], value)
 		}
 	}
-	peak, err := peakMemory(s.envoy.PID())
+	peak, err := s.envoy.PeakMemory()
 	if keep {
 		s.growth = append(s.growth, float64(peak-before)/(1<<20))
 	}

@@ -5,9 +5,12 @@ import (
 	"compress/zlib"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"mime/multipart"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,7 +19,6 @@ import (
 
 	"github.com/routelens/routelens/envoy/config"
 	"github.com/routelens/routelens/envoy/lab"
-	"github.com/routelens/routelens/plugin/metrics"
 )
 
 // everyBody records every body of any type, up to so many bytes.
@@ -26,6 +28,7 @@ func everyBody(maxBytes string) map[string]any {
 
 func TestWhatIsNamedOrDetectedIsHiddenInTheRecord(t *testing.T) {
 	eachArtifact(t, func(t *testing.T, wasm string) {
+		t.Parallel()
 		u := startUpstream(t)
 		u.answer(mirror)
 		s := open(t, standOptions{
@@ -99,14 +102,13 @@ func TestWhatIsNamedOrDetectedIsHiddenInTheRecord(t *testing.T) {
 			record := send(t, "application/grpc-web+proto", "", []byte("\x00\x00\x00\x00\x10\x0a\x03ada\x10\x96\x01\x3a\x06s3cret"))
 			says(t, record, map[string]string{"http.request.body.json": `[{"1":"ada","2":150,"7":"[masked]"}]`})
 		})
-		stats, err := s.Stats(t.Context())
-		require.NoError(t, err)
-		assert.Equal(t, 2.0, stats.Sum(metrics.BodiesOmitted, "reason=not_redactable"), "of both directions")
+		s.leftOut(t, map[string]float64{"not_redactable": 2})
 	})
 }
 
 func TestGRPCMessagesAreReadWithoutTheirSchema(t *testing.T) {
 	eachArtifact(t, func(t *testing.T, wasm string) {
+		t.Parallel()
 		s := open(t, standOptions{wasm: wasm, plugin: settings{"bodies.request": everyBody("4KiB"), "bodies.response": everyBody("4KiB"), "bodies.grpc": true}})
 		id := newID()
 		say, end, err := echoClient(t, s).Chat(t.Context(), id)
@@ -123,6 +125,7 @@ func TestGRPCMessagesAreReadWithoutTheirSchema(t *testing.T) {
 
 func TestRulesChooseBodiesByRouteMethodAndHeader(t *testing.T) {
 	eachArtifact(t, func(t *testing.T, wasm string) {
+		t.Parallel()
 		s := open(t, standOptions{wasm: wasm, plugin: settings{"bodies.rules": []map[string]any{
 			{"match": map[string]any{"headers": map[string]string{"x-debug": "*"}}, "request": map[string]any{"rate": 1}, "response": map[string]any{"rate": 1}},
 			{"match": map[string]any{"routes": []string{"users"}, "methods": []string{"POST"}}, "request": map[string]any{"rate": 1}},
@@ -153,55 +156,115 @@ func TestRulesChooseBodiesByRouteMethodAndHeader(t *testing.T) {
 	})
 }
 
-// The share of bodies is chosen by the hash that chooses records, as their headers pass.
-func TestAtAnEqualRateEveryRecordHasItsBody(t *testing.T) {
+// The share of bodies is chosen by the hash that chooses records, as their headers pass: of the trace, else of the id.
+func TestAtAnEqualRateEveryRecordChosenByRateHasItsBody(t *testing.T) {
+	const total, workers = 3000, 4
 	eachArtifact(t, func(t *testing.T, wasm string) {
-		s := open(t, standOptions{wasm: wasm, plugin: settings{
-			"sampling.rate": 0.2, "sampling.follow_trace": false, "sampling.errors": 0, "sampling.slow.rate": 0,
-			"bodies.request": map[string]any{"rate": 0.2}, "bodies.response": map[string]any{"rate": 0.2},
-		}})
-		report := s.load(t, lab.Load{Mix: []lab.Share{{Call: lab.Send("users", "POST", "/users/{n}", `{"sent":1}`), Times: 1}}, Total: 2000})
-		stats, err := s.Quiet(t.Context(), report.Sent, time.Minute)
+		share := map[string]any{"rate": 0.2}
+		s := open(t, standOptions{wasm: wasm, plugin: settings{"sampling.rate": 0.2, "sampling.slow.rate": 0, "bodies.request": share, "bodies.response": share}})
+		var all sync.WaitGroup
+		for range workers {
+			all.Go(func() {
+				for n := range total / workers {
+					header := http.Header{"Content-Type": {"application/json"}, "X-Request-Id": {newID()}}
+					switch trace, span := fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64()), fmt.Sprintf("%016x", rand.Uint64()); n % 4 {
+					case 1: // not sampled, or sampled
+						header.Set("traceparent", fmt.Sprintf("00-%s-%s-%02d", trace, span, n/4%2))
+					case 2:
+						header.Set("b3", fmt.Sprintf("%s-%s-%d", trace, span, n/4%2))
+					case 3:
+						header.Del("X-Request-Id") // Envoy makes one
+					}
+					request, err := http.NewRequestWithContext(t.Context(), "POST", s.Entry+"/users/1", strings.NewReader(`{"sent":1}`))
+					if !assert.NoError(t, err) {
+						return
+					}
+					request.Header = header
+					response, err := http.DefaultClient.Do(request)
+					if !assert.NoError(t, err) {
+						return
+					}
+					io.Copy(io.Discard, response.Body)
+					response.Body.Close()
+				}
+			})
+		}
+		all.Wait()
+		stats, err := s.Quiet(t.Context(), total, time.Minute)
 		require.NoError(t, err)
-		delivered := stats.Pipeline().Delivered
-		assert.InDelta(t, 400, delivered, 6*18, "of 2000")
-		whole, err := s.store.Count(t.Context(), `http.request.body.json.sent:="1" http.response.body.json.name:="Ada"`)
-		require.NoError(t, err)
-		assert.Equal(t, delivered, whole, "records with both bodies")
+		count := func(filter string) int {
+			n, err := s.store.Count(t.Context(), filter)
+			require.NoError(t, err)
+			return n
+		}
+		const both = ` http.request.body.json.sent:="1" http.response.body.json.name:="Ada"`
+		byRate := count(`sampling.reason:="rate"`)
+		assert.InDelta(t, total/5, byRate, 6*22)
+		assert.Equal(t, byRate, count(`sampling.reason:="rate"`+both), "records chosen by rate, with both bodies")
+		byTrace := count(`sampling.reason:="trace"`)
+		assert.InDelta(t, total/4*4/5, byTrace, 6*11) // half of the traces are sampled, and four fifths of those are not chosen by rate
+		assert.Zero(t, count(`sampling.reason:="trace" (http.request.body.json.sent:* or http.response.body.json.name:*)`), "their points are above the rate")
+		assert.Equal(t, stats.Pipeline().Delivered, byRate+byTrace)
 	})
 }
 
-func TestWhatAWorkerHasNoRoomForIsLeftOut(t *testing.T) {
+func TestWhatAWorkerHasNoRoomForIsLeftOutAndServed(t *testing.T) {
+	const uploads, begun = 8, 40_000 // bytes, of which one upload at a time has room
 	eachArtifact(t, func(t *testing.T, wasm string) {
-		s := open(t, standOptions{wasm: wasm, concurrency: 1, plugin: settings{
-			"bodies.request": everyBody("64KiB"), "bodies.max_held": "64KiB", "sink.batch.max_bytes": "1MiB",
-		}})
-		gate := make(chan bool)
-		answers := make(chan error)
-		const uploads = 8
+		t.Parallel()
+		u := startUpstream(t)
+		arrived := make(chan bool, uploads+1)
+		u.answer(func(w http.ResponseWriter, r *http.Request) {
+			_, err := io.ReadFull(r.Body, make([]byte, begun))
+			arrived <- err == nil
+			rest, _ := io.Copy(io.Discard, r.Body)
+			fmt.Fprint(w, begun+rest)
+		})
+		s := open(t, standOptions{
+			wasm: wasm, concurrency: 1,
+			plugin: settings{"bodies.request": everyBody("64KiB"), "bodies.max_held": "64KiB"},
+			envoy:  func(o *config.Options) { u.place(t, o) },
+		})
+		upload := func(rest io.Reader) (id string, err error) {
+			id = newID()
+			request, err := http.NewRequestWithContext(t.Context(), "POST", s.Entry+"/script", io.MultiReader(strings.NewReader(strings.Repeat("x", begun)), rest))
+			if err != nil {
+				return id, err
+			}
+			request.Header = http.Header{"Content-Type": {"application/octet-stream"}, "X-Request-Id": {id}}
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				return id, err
+			}
+			defer response.Body.Close()
+			answer, err := io.ReadAll(response.Body)
+			if string(answer) != fmt.Sprint(begun+len("the end")) {
+				err = fmt.Errorf("%d, %q bytes arrived", response.StatusCode, answer)
+			}
+			return id, err
+		}
+		gate, failed := make(chan bool), make(chan error)
 		for range uploads {
-			go func() { // all of them begin before any ends
-				body := io.MultiReader(strings.NewReader(strings.Repeat("x", 40_000)), reader(func([]byte) (int, error) { <-gate; return 0, io.EOF }))
-				request, err := http.NewRequest("POST", s.Entry+"/users/1", body)
-				if err == nil {
-					request.Header.Set("Content-Type", "application/octet-stream")
-					var response *http.Response
-					if response, err = http.DefaultClient.Do(request); err == nil {
-						err = response.Body.Close()
-					}
-				}
-				answers <- err
+			go func() {
+				gated := reader(func([]byte) (int, error) { <-gate; return 0, io.EOF })
+				_, err := upload(io.MultiReader(gated, strings.NewReader("the end")))
+				failed <- err
 			}()
 		}
-		time.Sleep(time.Second) // for what was sent to have passed; were it too short, fewer would be left out
+		for range uploads { // all have passed Envoy in part, before any ends
+			require.True(t, <-arrived)
+		}
 		close(gate)
 		for range uploads {
-			require.NoError(t, <-answers)
+			require.NoError(t, <-failed)
 		}
-		stats, err := s.Quiet(t.Context(), uploads, time.Minute)
+		later, err := upload(strings.NewReader("the end"))
 		require.NoError(t, err)
-		assert.Equal(t, uploads, stats.Pipeline().Delivered)
-		assert.Equal(t, float64(uploads-1), stats.Sum(metrics.BodiesOmitted, "reason=no_room"), "one had room")
+		stats, err := s.Quiet(t.Context(), uploads+1, time.Minute)
+		require.NoError(t, err)
+		assert.Equal(t, uploads+1, stats.Pipeline().Delivered)
+		s.leftOut(t, map[string]float64{"no_room": uploads - 1})
+		says(t, s.record(t, later), map[string]string{"http.request.body.encoding": "base64", "http.request.body.omitted": "-", "http.request.body.size": fmt.Sprint(begun + len("the end"))})
 	})
 }
 
@@ -213,44 +276,36 @@ func TestLargeTransfersLeaveMemoryFlat(t *testing.T) {
 	eachArtifact(t, func(t *testing.T, wasm string) {
 		u := startUpstream(t)
 		u.answer(func(w http.ResponseWriter, r *http.Request) {
-			io.Copy(io.Discard, r.Body)
+			size, _ := strconv.ParseInt(r.URL.Query().Get("size"), 10, 64)
+			n, _ := io.Copy(io.Discard, r.Body)
 			w.Header().Set("Content-Type", "application/json")
-			io.Copy(w, io.LimitReader(lab.EndlessJSON(), transferSize))
+			w.Header().Set("X-Arrived", fmt.Sprint(n))
+			io.Copy(w, io.LimitReader(lab.EndlessJSON(), size))
 		})
 		s := open(t, standOptions{wasm: wasm, plugin: settings{"bodies.request": everyBody("64KiB"), "bodies.response": everyBody("64KiB")}, envoy: func(o *config.Options) { u.place(t, o) }})
-		transfer := func() (id string) {
+		transfer := func(up, down int64) (id string) {
 			id = newID()
-			request := newRequest(t, "PUT", s.Entry+"/script", id, io.LimitReader(lab.EndlessJSON(), transferSize), http.Header{"Content-Type": {"application/json"}})
+			request := newRequest(t, "PUT", fmt.Sprintf("%s/script?size=%d", s.Entry, down), id, io.LimitReader(lab.EndlessJSON(), up), http.Header{"Content-Type": {"application/json"}})
 			response, err := http.DefaultClient.Do(request)
 			require.NoError(t, err)
 			defer response.Body.Close()
 			n, err := io.Copy(io.Discard, response.Body)
 			require.NoError(t, err)
-			require.EqualValues(t, transferSize, n)
+			require.Equal(t, down, n)
+			require.Equal(t, fmt.Sprint(up), response.Header.Get("X-Arrived"))
 			return id
 		}
-		transfer() // fills what Envoy itself keeps
-		before := residentKiB(t, s.PID())
-		most := before
-		done := make(chan bool)
-		go func() {
-			defer close(done)
-			for range 3 {
-				says(t, s.record(t, transfer()), map[string]string{
-					"http.request.body.size": fmt.Sprint(transferSize), "http.request.body.truncated": "true",
-					"http.response.body.size": fmt.Sprint(transferSize), "http.response.body.truncated": "true",
-				})
-			}
-		}()
-		for running := true; running; {
-			select {
-			case <-done:
-				running = false
-			case <-time.After(5 * time.Millisecond):
-			}
-			most = max(most, residentKiB(t, s.PID()))
-		}
-		t.Logf("KiB resident before: %d, at most while three times %d MiB went up and down: %d", before, transferSize>>20, most)
-		assert.Less(t, most-before, 5<<10, "KiB more")
+		transfer(1, 1) // opens the connections
+		before, err := s.ResidentMemory()
+		require.NoError(t, err)
+		require.NoError(t, s.ForgetPeak())
+		upload, download := transfer(transferSize, 2), transfer(2, transferSize)
+		peak, err := s.PeakMemory()
+		require.NoError(t, err)
+		t.Logf("%d KiB resident before, at most %d KiB more while %d MiB went up and then down", before>>10, (peak-before)>>10, transferSize>>20)
+		assert.Less(t, peak-before, int64(5_000_000), "bytes more")
+		size := fmt.Sprint(transferSize)
+		says(t, s.record(t, upload), map[string]string{"http.request.body.size": size, "http.request.body.truncated": "true", "http.response.body.size": "2"})
+		says(t, s.record(t, download), map[string]string{"http.request.body.size": "2", "http.response.body.size": size, "http.response.body.truncated": "true"})
 	})
 }

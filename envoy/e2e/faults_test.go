@@ -1,10 +1,6 @@
 package e2e
 
 import (
-	"fmt"
-	"os"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -84,9 +80,9 @@ func TestAFullBacklogKeepsErrorsAndItsBounds(t *testing.T) {
 			s.load(t, lab.Load{Mix: ordinary, Total: 5000}),
 			s.load(t, lab.Load{Mix: errors, Total: 50}),
 		}
-		before := residentKiB(t, s.PID())
+		before := residentKiB(t, s.Process)
 		reports = append(reports, s.load(t, lab.Load{Mix: ordinary, Total: 20_000}))
-		grown := residentKiB(t, s.PID()) - before
+		grown := residentKiB(t, s.Process) - before
 		t.Logf("25,050 records for %d bytes of backlog: Envoy grew by %d KiB over the last 20,000", limit, grown)
 		assert.Less(t, grown, 10<<10, "KiB; the records alone are more")
 
@@ -142,16 +138,9 @@ func TestWhatIsGivenUpIsCountedUnderItsReason(t *testing.T) {
 	})
 }
 
-var resident = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
-
-// residentKiB is how much memory a process has touched and holds.
-func residentKiB(t *testing.T, pid int) int {
+func residentKiB(t *testing.T, p *lab.Process) int {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	bytes, err := p.ResidentMemory()
 	require.NoError(t, err)
-	match := resident.FindSubmatch(status)
-	require.NotNil(t, match)
-	kib, err := strconv.Atoi(string(match[1]))
-	require.NoError(t, err)
-	return kib
+	return int(bytes >> 10)
 }

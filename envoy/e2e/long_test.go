@@ -63,7 +63,7 @@ func TestAMillionRequestsLeaveMemoryFlat(t *testing.T) {
 	eachArtifact(t, func(t *testing.T, wasm string) {
 		envoy := openLight(t, wasm)
 		const step, steps, warm = 100_000, 10, 2
-		sizes := []int{residentKiB(t, envoy.PID())}
+		sizes := []int{residentKiB(t, envoy.Process)}
 		for n := range steps {
 			report, err := lab.Load{Entry: envoy.Entry, Mix: light, Total: step}.Run(t.Context())
 			require.NoError(t, err)
@@ -71,7 +71,7 @@ func TestAMillionRequestsLeaveMemoryFlat(t *testing.T) {
 			stats, err := envoy.Quiet(t.Context(), (n+1)*step, time.Minute)
 			require.NoError(t, err)
 			require.Equal(t, (n+1)*step, stats.Pipeline().Delivered)
-			sizes = append(sizes, residentKiB(t, envoy.PID()))
+			sizes = append(sizes, residentKiB(t, envoy.Process))
 		}
 		t.Logf("KiB resident, from the start and after each %d requests: %v", step, sizes)
 		assert.Less(t, sizes[steps]-sizes[warm], 4<<10, "KiB more after 1,000,000 requests than after 200,000; a leak of 5 bytes a request would be as much")
