@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,7 +27,7 @@ type change struct {
 // Each moves the queue in its own way.
 var (
 	byConfiguration = change{"configuration", func(_ *testing.T, p *config.Plugin, n int) { // same VMs, same queue
-		p.Config = configuration(settings{"headers.request": []string{fmt.Sprintf("x-%d", n)}})
+		p.Config = recording(settings{"headers.request": []string{fmt.Sprintf("x-%d", n)}})
 	}}
 	byEnvironment = change{"environment", func(_ *testing.T, p *config.Plugin, n int) { // new VMs, same queue
 		p.Env = map[string]string{"GENERATION": fmt.Sprint(n)}
@@ -35,9 +36,18 @@ var (
 		p.File = renewed(t, p.File, n)
 	}}
 	bySink = change{"sink", func(_ *testing.T, p *config.Plugin, n int) { // same VMs, new queue
-		p.Config = configuration(settings{"sink.path": fmt.Sprintf("%s&generation=%d", lab.NDJSONPath, n)})
+		p.Config = recording(settings{"sink.path": fmt.Sprintf("%s&generation=%d", lab.NDJSONPath, n)})
 	}}
 )
+
+// recording is a configuration with all bodies.
+func recording(changes settings) string {
+	all := maps.Clone(everyJSON)
+	maps.Copy(all, changes)
+	return configuration(all)
+}
+
+var everyJSON = settings{"bodies.request": map[string]any{"rate": 1}, "bodies.response": map[string]any{"rate": 1}}
 
 func TestReplacingThePluginUnderLoadLosesNothing(t *testing.T) {
 	cases := []struct {
@@ -62,7 +72,7 @@ func TestReplacingThePluginUnderLoadLosesNothing(t *testing.T) {
 const replacedStays = lab.ReplaceLimit + 5*time.Second
 
 func testReplacing(t *testing.T, wasm string, changes []change, answers time.Duration) {
-	s := open(t, standOptions{wasm: wasm, faults: answers > 0, drain: replacedStays})
+	s := open(t, standOptions{wasm: wasm, plugin: everyJSON, faults: answers > 0, drain: replacedStays})
 	if answers > 0 {
 		s.faults.Delay = answers
 	}
@@ -97,6 +107,29 @@ func testReplacing(t *testing.T, wasm string, changes []change, answers time.Dur
 	assert.Empty(t, examples(doubled), "%d records are in the store twice", len(doubled))
 	assert.LessOrEqual(t, len(missing), p.Dropped+p.Unconfirmed, "requests that are not in the store, such as %v", examples(missing))
 	assert.GreaterOrEqual(t, sent-len(missing), p.Delivered, "records in the store")
+	s.haveBodies(t, report)
+	streams, rpcs := report.Counts[lab.Outcome{Route: "events", Code: "200"}]+2*report.Counts[lab.Outcome{Route: "ws", Code: "101"}], 2*report.Counts[lab.Outcome{Route: "grpc", Code: "200"}]
+	assert.EqualValues(t, streams, stats.Sum(metrics.BodiesOmitted, "reason=stream"))
+	assert.EqualValues(t, rpcs, stats.Sum(metrics.BodiesOmitted, "reason=grpc"))
+	assert.Zero(t, stats.Sum(metrics.BodiesOmitted, "reason=no_room"))
+}
+
+// haveBodies looks for records that lack a body that passed.
+func (s *stand) haveBodies(t *testing.T, report lab.Report) {
+	t.Helper()
+	for filter, body := range map[string]string{
+		`http.route:="users"`:                             `http.response.body.json.name:="Ada"`,
+		`http.route:="users" http.request.method:="POST"`: `http.request.body.json.name:="Ada"`,
+		`http.route:="checkout"`:                          `http.request.body.json.basket:* http.response.body.json.order:="accepted"`,
+		`http.route:="echo"`:                              `http.request.body.json.hello:="world" http.response.body.json.hello:="world"`,
+	} {
+		all, err := s.store.Count(t.Context(), report.Filter()+" "+filter)
+		require.NoError(t, err)
+		assert.Positive(t, all, filter)
+		with, err := s.store.Count(t.Context(), report.Filter()+" "+filter+" "+body)
+		require.NoError(t, err)
+		assert.Equal(t, all, with, "records of %s, with %s", filter, body)
+	}
 }
 
 // A counter that nobody adds to any more must not go with the VM that made it.
