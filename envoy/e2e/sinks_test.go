@@ -100,7 +100,9 @@ func eachSink(t *testing.T, test func(t *testing.T, wasm string, to sink)) {
 
 func TestEachSinkHoldsEveryRequestOnce(t *testing.T) {
 	eachSink(t, func(t *testing.T, wasm string, to sink) {
-		s := open(t, standOptions{wasm: wasm, plugin: documented(t, to.heading, unhurried), logs: to.start(t), concurrency: 4})
+		plugin := documented(t, to.heading, unhurried)
+		maps.Copy(plugin, everyJSON)
+		s := open(t, standOptions{wasm: wasm, plugin: plugin, logs: to.start(t), concurrency: 4})
 		report := s.load(t, lab.Load{Mix: lab.ShopMix(), Total: heldRequests, Workers: 32})
 		s.reconcile(t, report)
 	})
