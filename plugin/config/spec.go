@@ -62,7 +62,7 @@ func spec(c *Config) object {
 			}}},
 			{"grpc", "Record gRPC and gRPC-Web messages too, as JSON by field number, whatever content_types say.", boolean{&c.Bodies.GRPC}},
 			{"max_held", "Most bytes of bodies that one worker holds at once; further bodies are left out.", size{&c.Bodies.MaxHeld, 64 << 10, 256 << 20}},
-			{"max_ratio", "Most times its own size that a compressed body may inflate to; one beyond it is left out.", integer{&c.Bodies.MaxRatio, 1, 10_000}},
+			{"max_ratio", "Most times its own size that a compressed body may inflate to, within max_bytes; one beyond it is left out.", integer{&c.Bodies.MaxRatio, 1, 10_000}},
 		}},
 		{"redact", "What is hidden in records.", object{
 			{"key", "The secret key of mode hash: equal values have equal hashes under one key.", text{&c.Redact.Key, aHashKey}},
