@@ -4,9 +4,13 @@
 COMPILERS ?= tinygo go
 # How long the demo runs without a terminal, such as 20s, ending in a check of every count. Unset: until Ctrl-C.
 DURATION ?=
-# Where `make publish` puts the plugin, such as registry.example.com/team/routelens:1.0, and flags for publish push.
+# Where `make publish` puts the plugin, such as registry.example.com/team/routelens:1.0, and what the YAML that it prints is for. Flags: to
+# reach the registry (such as --ca-file), for publish push alone, for publish manifest alone (such as --config).
 REF ?=
+FOR ?= istio
+REGISTRYFLAGS ?=
 PUSHFLAGS ?=
+MANIFESTFLAGS ?=
 # How long each fuzz target runs.
 FUZZTIME ?= 30s
 # Flags for `go test` end to end, such as -run and -v, and for the benchmark.
@@ -76,11 +80,13 @@ revision = $(shell git rev-parse --verify -q HEAD 2>/dev/null)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 
 .PHONY: publish
-publish: ref plugin build/publish ## build the plugin and push it: REF=HOST/REPO:TAG, PUSHFLAGS='--format both --version 1.0'
+publish: ref plugin build/publish ## build the plugin, push it and print what installs it: REF=HOST/REPO:TAG, FOR=istio, PUSHFLAGS='--version 1.0'
 	@[ -e $(artifact.tinygo) ] && plugin=$(artifact.tinygo) || plugin=$(artifact.go); \
-	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) build/publish push $$plugin $(REF) --licenses Apache-2.0 \
+	pushed=$$(SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) build/publish push $$plugin $(REF) --licenses Apache-2.0 \
 		--description 'What passes through the routes of an Envoy, Istio or Envoy Gateway proxy' \
-		$(if $(revision),--revision $(revision)) $(PUSHFLAGS)
+		$(if $(revision),--revision $(revision)) $(REGISTRYFLAGS) $(PUSHFLAGS)) || exit; \
+	first=$$(echo "$$pushed" | head -n 1); echo "$$pushed" >&2; \
+	build/publish manifest "$$first" --for $(FOR) $(REGISTRYFLAGS) $(MANIFESTFLAGS)
 
 .PHONY: ref
 ref:
@@ -113,6 +119,20 @@ e2e: $(artifacts) envoy-bin victoria-logs otelcol ## the end-to-end tests alone;
 publish-e2e: go envoy-bin ## the tests of publish on a real registry, and on Envoy; E2EFLAGS='-run Name -v' for some of them
 	@echo 'go test, publish, on CNCF Distribution'
 	@cd publish/e2e && ROUTELENS_ENVOY=$(CURDIR)/.cache/bin/envoy go test -count=1 -timeout 10m $(E2EFLAGS) ./...
+
+# Each is a module of its own: their dependencies do not go together.
+consumers := build/consumers
+.PHONY: consumers
+consumers: go ## build those who pull plugins, for test-publish: Istio's fetcher, Envoy Gateway's, oras, crane (minutes, 4 GB the first time)
+	@mkdir -p $(consumers)
+	cd publish/consumers/istio && go build -o ../../../$(consumers)/istio .
+	cd publish/consumers/gateway && go build -o ../../../$(consumers)/gateway .
+	cd publish/consumers/tools && go build -o ../../../$(consumers)/ tool
+
+.PHONY: test-publish
+test-publish: consumers envoy-bin ## slow: Istio's fetcher, Envoy Gateway's, oras and crane pull what publish pushed, and the CRDs take its YAML
+	@cd publish/e2e && ROUTELENS_ENVOY=$(CURDIR)/.cache/bin/envoy ROUTELENS_CONSUMERS=$(CURDIR)/$(consumers) \
+		go test -count=1 -timeout 20m -tags consumers $(E2EFLAGS) ./...
 
 .PHONY: test-long
 test-long: $(artifacts) $(probes) envoy-bin victoria-logs otelcol ## the end-to-end tests with the slow ones: millions of requests, minutes of reconfiguration

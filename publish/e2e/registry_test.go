@@ -40,6 +40,14 @@ const user, password = "ada", "correct-horse"
 
 // distribution is the registry itself. It wants a password only when told.
 func distribution(t testing.TB, withPassword bool) http.Handler {
+	if withPassword {
+		return guarded(t, "registry")
+	}
+	return guarded(t, "")
+}
+
+// guarded is a registry that wants a password, for what it calls its realm; without one it wants none.
+func guarded(t testing.TB, realm string) http.Handler {
 	config := &configuration.Configuration{
 		Storage: configuration.Storage{
 			"filesystem":  configuration.Parameters{"rootdirectory": t.TempDir()},
@@ -48,12 +56,12 @@ func distribution(t testing.TB, withPassword bool) http.Handler {
 		},
 	}
 	config.HTTP.Secret = "for tests"
-	if withPassword {
+	if realm != "" {
 		hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 		require.NoError(t, err)
 		file := filepath.Join(t.TempDir(), "htpasswd")
 		require.NoError(t, os.WriteFile(file, []byte(user+":"+string(hash)+"\n"), 0o600))
-		config.Auth = configuration.Auth{"htpasswd": configuration.Parameters{"realm": "registry", "path": file}}
+		config.Auth = configuration.Auth{"htpasswd": configuration.Parameters{"realm": realm, "path": file}}
 	}
 	app := handlers.NewApp(context.Background(), config)
 	t.Cleanup(func() { app.Shutdown() })
