@@ -88,6 +88,22 @@ func bounded(ctx context.Context, timeout time.Duration) (context.Context, conte
 	return context.WithTimeout(ctx, timeout)
 }
 
+// reading opens what a reference names, for as long as use needs it.
+func (a *app) reading(ctx context.Context, c *connection, timeout time.Duration, ref registry.Reference, use func(context.Context, *registry.Store) error) (err error) {
+	client, err := a.client(c, timeout)
+	if err != nil {
+		return err
+	}
+	ctx, stop := bounded(ctx, timeout)
+	defer stop()
+	store, err := client.Open(ref, registry.Read)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return use(ctx, store)
+}
+
 // reference reads an argument.
 func reference(arg string) (registry.Reference, error) {
 	r, err := registry.Parse(arg)

@@ -46,13 +46,11 @@ func (a *app) inspect() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			client, err := a.client(&c, timeout)
-			if err != nil {
+			var r *report
+			err = a.reading(command.Context(), &c, timeout, ref, func(ctx context.Context, store *registry.Store) (err error) {
+				r, err = look(ctx, store)
 				return err
-			}
-			ctx, stop := bounded(command.Context(), timeout)
-			defer stop()
-			r, err := look(ctx, client, ref)
+			})
 			if err != nil {
 				return err
 			}
@@ -120,12 +118,7 @@ type verdict struct {
 }
 
 // look gathers the report.
-func look(ctx context.Context, client *registry.Client, ref registry.Reference) (r *report, err error) {
-	store, err := client.Open(ref, registry.Read)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+func look(ctx context.Context, store *registry.Store) (*report, error) {
 	root, err := store.Resolve(ctx)
 	if err != nil {
 		return nil, err
@@ -134,8 +127,8 @@ func look(ctx context.Context, client *registry.Client, ref registry.Reference) 
 	if err != nil {
 		return nil, readError(store, err)
 	}
-	r = &report{
-		Reference: ref.At(root.Digest).String(), Digest: manifest.Descriptor.Digest, MediaType: manifest.Descriptor.MediaType,
+	r := &report{
+		Reference: store.Ref.At(root.Digest).String(), Digest: manifest.Descriptor.Digest, MediaType: manifest.Descriptor.MediaType,
 		Size: manifest.Descriptor.Size + manifest.Config.Size, Annotations: manifest.Annotations,
 		Signatures: []attached{}, Attached: []attached{},
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -209,13 +208,11 @@ func (a *app) runManifest(ctx context.Context, o *manifestOptions, ref registry.
 			return err
 		}
 	}
-	client, err := a.client(&o.connection, o.timeout)
-	if err != nil {
+	err := a.reading(ctx, &o.connection, o.timeout, ref, func(ctx context.Context, store *registry.Store) (err error) {
+		o.to.Reference, err = pin(ctx, store, consumers[o.to.Kind])
 		return err
-	}
-	ctx, stop := bounded(ctx, o.timeout)
-	defer stop()
-	if o.to.Reference, err = pin(ctx, client, ref, consumers[o.to.Kind]); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	text, err := manifest.Make(o.to)
@@ -245,12 +242,8 @@ func (a *app) configure(o *manifestOptions, data []byte) error {
 
 // pin finds what a reference names now, and names it by its digest. Of an index that is the image which would be chosen: Envoy Gateway
 // compares the digest of the reference with that of the image.
-func pin(ctx context.Context, client *registry.Client, ref registry.Reference, consumer string) (pinned string, err error) {
-	store, err := client.Open(ref, registry.Read)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+func pin(ctx context.Context, store *registry.Store, consumer string) (pinned string, err error) {
+	ref := store.Ref
 	root, err := store.Resolve(ctx)
 	if err != nil {
 		return "", err

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -44,13 +42,9 @@ func (a *app) pull() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			client, err := a.client(&c, timeout)
-			if err != nil {
-				return err
-			}
-			ctx, stop := bounded(command.Context(), timeout)
-			defer stop()
-			return a.runPull(ctx, client, &c, ref, output)
+			return a.reading(command.Context(), &c, timeout, ref, func(ctx context.Context, store *registry.Store) error {
+				return a.runPull(ctx, store, &c, output)
+			})
 		},
 	}
 	f := command.Flags()
@@ -61,12 +55,8 @@ func (a *app) pull() *cobra.Command {
 	return command
 }
 
-func (a *app) runPull(ctx context.Context, client *registry.Client, c *connection, ref registry.Reference, output string) (err error) {
-	store, err := client.Open(ref, registry.Read)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+func (a *app) runPull(ctx context.Context, store *registry.Store, c *connection, output string) error {
+	ref := store.Ref
 	root, err := store.Resolve(ctx)
 	if err != nil {
 		return err
@@ -89,8 +79,8 @@ func (a *app) runPull(ctx context.Context, client *registry.Client, c *connectio
 		_, err := a.out.Write(plugin)
 		return err
 	}
-	if err := writeFile(output, plugin); err != nil {
-		return err
+	if err := registry.ReplaceFile(output, plugin); err != nil {
+		return writeError(output, err)
 	}
 	a.say("%s: %s written (%s)", output, bytesOf(int64(len(plugin))), found.Layout)
 	_, err = fmt.Fprintln(a.out, ref.At(root.Digest))
@@ -103,31 +93,6 @@ func readError(store *registry.Store, err error) error {
 		return fmt.Errorf("%s: %w", store.Ref, err)
 	}
 	return store.Explain(err)
-}
-
-// writeFile replaces a file in one step.
-func writeFile(file string, data []byte) (err error) {
-	part, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".part-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			part.Close()
-			os.Remove(part.Name())
-			err = writeError(file, err)
-		}
-	}()
-	if _, err := part.Write(data); err != nil {
-		return err
-	}
-	if err := part.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := part.Close(); err != nil {
-		return err
-	}
-	return os.Rename(part.Name(), file)
 }
 
 // writeError names the file that was meant, not the half of it.

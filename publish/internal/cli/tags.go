@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"time"
 
@@ -20,7 +20,7 @@ func (a *app) tags() *cobra.Command {
 .att and .sbom after a digest are where cosign keeps what belongs to it.`,
 		Example: "  publish tags registry.example.com/team/routelens",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(command *cobra.Command, args []string) (err error) {
+		RunE: func(command *cobra.Command, args []string) error {
 			ref, err := reference(args[0])
 			if err != nil {
 				return err
@@ -28,29 +28,22 @@ func (a *app) tags() *cobra.Command {
 			if ref.Tag != "" || ref.Digest != "" {
 				return misuse("%s: tags wants %s alone", ref, ref.Place())
 			}
-			client, err := a.client(&c, timeout)
-			if err != nil {
-				return err
-			}
-			ctx, stop := bounded(command.Context(), timeout)
-			defer stop()
-			store, err := client.Open(ref, registry.Read)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, store.Close()) }()
-			return store.Tags(ctx, func(tags []string) error {
-				for _, tag := range tags {
-					if _, err := fmt.Fprintln(a.out, oneLine(tag)); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
+			return a.reading(command.Context(), &c, timeout, ref, a.runTags)
 		},
 	}
 	c.flags(command.Flags(), "", "registry")
 	within(command.Flags(), &timeout)
 	command.Flags().SortFlags = false
 	return command
+}
+
+func (a *app) runTags(ctx context.Context, store *registry.Store) error {
+	return store.Tags(ctx, func(tags []string) error {
+		for _, tag := range tags {
+			if _, err := fmt.Fprintln(a.out, oneLine(tag)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

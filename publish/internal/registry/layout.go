@@ -56,7 +56,7 @@ func openFolder(dir string, access Access) (*layout, error) {
 		if err := os.MkdirAll(filepath.Join(dir, ocispec.ImageBlobsDir), 0o755); err != nil {
 			return nil, err
 		}
-		if err := replaceFile(filepath.Join(dir, ocispec.ImageLayoutFile), []byte(layoutFile)); err != nil {
+		if err := ReplaceFile(filepath.Join(dir, ocispec.ImageLayoutFile), []byte(layoutFile)); err != nil {
 			return nil, err
 		}
 	case err != nil:
@@ -75,7 +75,7 @@ func openFolder(dir string, access Access) (*layout, error) {
 		if l.added, err = oci.NewStorage(dir); err != nil {
 			return nil, err
 		}
-		l.commit = func() error { return replaceFile(file, l.encoded()) }
+		l.commit = func() error { return ReplaceFile(file, l.encoded()) }
 		l.close = func() error { os.Remove(filepath.Join(dir, "ingest")); return nil } // where oras-go keeps half a blob
 	}
 	return l, nil
@@ -111,8 +111,8 @@ func (l *layout) encoded() []byte {
 	return data
 }
 
-// replaceFile writes a file so that it has its old content or the new one, whatever happens.
-func replaceFile(file string, data []byte) (err error) {
+// ReplaceFile writes a file so that it has its old content or the new one, whatever happens.
+func ReplaceFile(file string, data []byte) (err error) {
 	return replaceWith(file, func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
