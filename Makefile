@@ -135,7 +135,8 @@ test-publish: consumers envoy-bin ## slow: Istio's fetcher, Envoy Gateway's, ora
 		go test -count=1 -timeout 20m -tags consumers $(E2EFLAGS) ./...
 
 .PHONY: test-long
-test-long: $(artifacts) $(probes) envoy-bin victoria-logs otelcol ## the end-to-end tests with the slow ones: millions of requests, minutes of reconfiguration
+test-long: $(artifacts) $(probes) envoy-bin victoria-logs otelcol ## the tests with the slow ones: millions of requests, minutes of reconfiguration, 100,000 exchanges full of secrets
+	go test -tags long -count=1 -run Secret ./plugin
 	@echo 'go test, end to end, on $(artifacts)'
 	@cd envoy && $(e2e_environment) ROUTELENS_PROBE=$(call colon_separated,$(abspath $(probes))) go test -tags long -count=1 -timeout 90m $(E2EFLAGS) ./...
 
