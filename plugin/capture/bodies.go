@@ -20,7 +20,6 @@ type bodies struct {
 	routes   *Routes
 	points   *sampling.Points
 	decoder  *body.Decoder
-	requests bool // some request body may be chosen
 	answers  bool // some response body may be chosen
 	hashed   bool // by a share
 	placing  *set // what rules and shares hang on: read for every exchange
@@ -75,7 +74,6 @@ func newBodies(host Source, c *config.Config, routes *Routes, redactor *redact.R
 }
 
 func (b *bodies) add(request, response *config.Body) {
-	b.requests = b.requests || request.Rate > 0
 	b.answers = b.answers || response.Rate > 0
 	b.hashed = b.hashed || fraction(request.Rate) || fraction(response.Rate)
 }

@@ -22,11 +22,7 @@ type elasticsearch struct {
 }
 
 func newElasticsearch(c *config.Config) *elasticsearch {
-	d := &elasticsearch{scratch: make([]byte, 0, 64)}
-	for _, a := range c.Resource {
-		d.resource = jsontext.AppendString(appendKey(d.resource, a.Name), a.Value)
-	}
-	return d
+	return &elasticsearch{resource: encoded(c.Resource), scratch: make([]byte, 0, 64)}
 }
 
 func (d *elasticsearch) AppendKey(dst []byte, _ *record.Record) []byte { return dst }

@@ -14,12 +14,15 @@ type ndjson struct {
 }
 
 func newNDJSON(c *config.Config) *ndjson {
-	d := &ndjson{scratch: make([]byte, 0, 64)}
-	for _, a := range c.Resource {
-		d.resource = appendKey(d.resource, a.Name)
-		d.resource = jsontext.AppendString(d.resource, a.Value)
+	return &ndjson{resource: encoded(c.Resource), scratch: make([]byte, 0, 64)}
+}
+
+// encoded gives the resource as further members of an object.
+func encoded(resource []config.Attribute) (members []byte) {
+	for _, a := range resource {
+		members = jsontext.AppendString(appendKey(members, a.Name), a.Value)
 	}
-	return d
+	return members
 }
 
 func (d *ndjson) AppendKey(dst []byte, _ *record.Record) []byte { return dst }

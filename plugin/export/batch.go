@@ -71,7 +71,12 @@ type group struct {
 
 // groups gathers the records by key, in the order of first appearance.
 func (b batch) groups() []group {
-	var groups []group
+	groups, _ := b.grouped()
+	return groups
+}
+
+// grouped tells of each record, too, which group it is in.
+func (b batch) grouped() (groups []group, groupOf []int) {
 	index := map[string]int{}
 	b.each(func(key, record []byte) {
 		at, ok := index[string(key)]
@@ -81,8 +86,9 @@ func (b batch) groups() []group {
 			groups = append(groups, group{key: key})
 		}
 		groups[at].records = append(groups[at].records, record)
+		groupOf = append(groupOf, at)
 	})
-	return groups
+	return groups, groupOf
 }
 
 func (b batch) each(visit func(key, record []byte)) {
@@ -105,21 +111,10 @@ func (b batch) places(e *encode.Envelope) []int {
 	if e.GroupOpen == "" {
 		return nil
 	}
-	var sizes, groupOf []int // records, by group; the group, by record
-	index := map[string]int{}
-	b.each(func(key, _ []byte) {
-		at, ok := index[string(key)]
-		if !ok {
-			at = len(sizes)
-			index[string(key)] = at
-			sizes = append(sizes, 0)
-		}
-		sizes[at]++
-		groupOf = append(groupOf, at)
-	})
-	next := make([]int, len(sizes))
-	for i := 1; i < len(sizes); i++ {
-		next[i] = next[i-1] + sizes[i-1]
+	groups, groupOf := b.grouped()
+	next := make([]int, len(groups))
+	for i := 1; i < len(groups); i++ {
+		next[i] = next[i-1] + len(groups[i-1].records)
 	}
 	places := groupOf
 	for i, group := range groupOf {
