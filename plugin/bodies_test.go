@@ -21,21 +21,27 @@ import (
 const recording = `{"sink":{"cluster":"logs","batch":{"max_delay":"10ms"}},"sampling":{"rate":1},"headers":{"response_trailers":["x-end"]},
 	"bodies":{"request":{"rate":1,"max_bytes":"100B"},"response":{"rate":1,"max_bytes":"100B"}}}`
 
-// kinds sets both content types: the emulator's attributes are of no stream.
-func (e emulator) kinds(request, response string) {
-	e.set("request.headers.content-type", request)
-	e.set("response.headers.content-type", response)
-	e.number("response.code", 200)
+// kinds are the content types of an exchange.
+type kinds struct{ request, response string }
+
+var bothJSON = kinds{"application/json", "application/json; charset=utf-8"}
+
+func (k kinds) requestHeaders() [][2]string {
+	return [][2]string{{":path", "/"}, {"content-type", k.request}}
+}
+
+func (k kinds) responseHeaders() [][2]string {
+	return [][2]string{{":status", "200"}, {"content-type", k.response}}
 }
 
 // pass runs an exchange by, in the given chunks, up to its end.
-func (e emulator) pass(request, response []string) (id uint32) {
+func (e emulator) pass(k kinds, request, response []string) (id uint32) {
 	id = e.InitializeHttpContext()
-	require.Equal(e.t, types.ActionContinue, e.CallOnRequestHeaders(id, [][2]string{{":path", "/"}}, len(request) == 0))
+	require.Equal(e.t, types.ActionContinue, e.CallOnRequestHeaders(id, k.requestHeaders(), len(request) == 0))
 	for i, chunk := range request {
 		require.Equal(e.t, types.ActionContinue, e.CallOnRequestBody(id, []byte(chunk), i == len(request)-1))
 	}
-	require.Equal(e.t, types.ActionContinue, e.CallOnResponseHeaders(id, [][2]string{{":status", "200"}}, len(response) == 0))
+	require.Equal(e.t, types.ActionContinue, e.CallOnResponseHeaders(id, k.responseHeaders(), len(response) == 0))
 	for i, chunk := range response {
 		require.Equal(e.t, types.ActionContinue, e.CallOnResponseBody(id, []byte(chunk), i == len(response)-1))
 	}
@@ -72,7 +78,6 @@ func (e emulator) omitted(why record.Omission) int {
 
 func TestBodiesAreInTheRecordHoweverTheyAreCut(t *testing.T) {
 	e := start(t, recording)
-	e.kinds("application/json", "application/json; charset=utf-8")
 	is := map[string]any{"json": map[string]any{"a": []any{1.0, 2.0}}}
 	none := map[string]any{}
 	for _, c := range []struct {
@@ -90,7 +95,7 @@ func TestBodiesAreInTheRecordHoweverTheyAreCut(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for range 3 { // the stream is used again
-				e.CompleteHttpContext(e.pass(c.request, c.response))
+				e.CompleteHttpContext(e.pass(bothJSON, c.request, c.response))
 			}
 			for _, r := range e.records() {
 				assert.Equal(t, c.want, [2]map[string]any{about(r, "request"), about(r, "response")})
@@ -102,9 +107,8 @@ func TestBodiesAreInTheRecordHoweverTheyAreCut(t *testing.T) {
 
 func TestALongBodyIsCut(t *testing.T) {
 	e := start(t, recording)
-	e.kinds("application/json", "application/json")
 	long := `{"words":["` + strings.Repeat(`word","`, 200) + `end"]}`
-	e.CompleteHttpContext(e.pass([]string{long[:70], long[70:90], long[90:]}, []string{long}))
+	e.CompleteHttpContext(e.pass(bothJSON, []string{long[:70], long[70:90], long[90:]}, []string{long}))
 	r := e.records()[0]
 	for _, message := range []string{"request", "response"} {
 		got := about(r, message)
@@ -118,12 +122,11 @@ func TestALongBodyIsCut(t *testing.T) {
 
 func TestTrailersAfterBodies(t *testing.T) {
 	e := start(t, recording)
-	e.kinds("application/json", "application/json")
 	id := e.InitializeHttpContext()
-	e.CallOnRequestHeaders(id, [][2]string{{":path", "/"}}, false)
+	e.CallOnRequestHeaders(id, bothJSON.requestHeaders(), false)
 	e.CallOnRequestBody(id, []byte(`{"a":1}`), false)
 	require.Equal(t, types.ActionContinue, e.CallOnRequestTrailers(id, [][2]string{{"x-sum", "1"}}))
-	e.CallOnResponseHeaders(id, [][2]string{{":status", "200"}}, false)
+	e.CallOnResponseHeaders(id, bothJSON.responseHeaders(), false)
 	e.CallOnResponseBody(id, []byte(`{"b":2}`), false)
 	require.Equal(t, types.ActionContinue, e.CallOnResponseTrailers(id, [][2]string{{"x-end", "1"}}))
 	e.CompleteHttpContext(id)
@@ -135,14 +138,13 @@ func TestTrailersAfterBodies(t *testing.T) {
 
 func TestAnExchangeThatIsResetLeavesNothingToTheNext(t *testing.T) {
 	e := start(t, recording)
-	e.kinds("application/json", "application/json")
 	e.number("response.code", 0)
 	id := e.InitializeHttpContext()
-	e.CallOnRequestHeaders(id, [][2]string{{":path", "/"}}, false)
+	e.CallOnRequestHeaders(id, bothJSON.requestHeaders(), false)
 	e.CallOnRequestBody(id, []byte(`{"a":"secret`), false)
 	e.CompleteHttpContext(id)
-	e.kinds("text/plain", "application/json")
-	e.CompleteHttpContext(e.pass([]string{"x"}, []string{`[2]`}))
+	e.number("response.code", 200)
+	e.CompleteHttpContext(e.pass(kinds{"text/plain", "application/json"}, []string{"x"}, []string{`[2]`}))
 	records := e.records()
 	require.Len(t, records, 2)
 	assert.EqualValues(t, 12, records[0]["http.request.body.size"])
@@ -159,12 +161,13 @@ func TestBodiesAreCountedAsOmittedWhereTheirRecordIsKept(t *testing.T) {
 	}{{"of records that are not", "0", 0}, {"of records that are", "1", 3}} {
 		t.Run(c.name, func(t *testing.T) {
 			e := start(t, strings.Replace(recording, `"sampling":{"rate":1`, `"sampling":{"rate":`+c.rate, 1))
-			e.kinds("text/event-stream", "application/grpc")
+			neither := kinds{"text/event-stream", "application/grpc"}
+			e.number("response.code", 200)
 			for range 3 {
-				e.CompleteHttpContext(e.pass([]string{"data: x"}, []string{"\x00\x00"}))
+				e.CompleteHttpContext(e.pass(neither, []string{"data: x"}, []string{"\x00\x00"}))
 			}
 			e.number("response.code", 503)
-			e.CompleteHttpContext(e.pass([]string{"data: x"}, nil))
+			e.CompleteHttpContext(e.pass(neither, []string{"data: x"}, nil))
 			assert.Equal(t, []int{c.want + 1, c.want}, []int{e.omitted(record.OfStream), e.omitted(record.OfGRPC)})
 		})
 	}
@@ -173,11 +176,10 @@ func TestBodiesAreCountedAsOmittedWhereTheirRecordIsKept(t *testing.T) {
 func TestARefusedConfigurationLetsBodiesPass(t *testing.T) {
 	e := emulate(t, strings.Replace(recording, "100B", "7 bytes", 1), []byte{0})
 	require.Equal(t, types.OnPluginStartStatusFailed, e.StartPlugin())
-	e.kinds("application/json", "application/json")
-	assert.NotPanics(t, func() { e.CompleteHttpContext(e.pass([]string{"{}"}, []string{"{}"})) })
+	assert.NotPanics(t, func() { e.CompleteHttpContext(e.pass(bothJSON, []string{"{}"}, []string{"{}"})) })
 }
 
-// reads counts what an exchange asks of the host before its end.
+// reads counts the expressions that an exchange has the host evaluate before its end.
 func reads(t *testing.T, configuration string) int {
 	calls := 0
 	option := proxytest.NewEmulatorOption().WithVMContext(&host.VM{New: newPlugin}).WithPluginConfiguration([]byte(configuration)).
@@ -188,16 +190,16 @@ func reads(t *testing.T, configuration string) int {
 	h.RegisterForeignFunction("expr_evaluate", func([]byte) []byte { calls++; return []byte{0} })
 	e := emulator{h, t}
 	require.Equal(t, types.OnPluginStartStatusOK, e.StartPlugin())
-	id := e.pass([]string{"hello"}, []string{"hello"})
+	id := e.pass(bothJSON, []string{"hello"}, []string{"hello"})
 	before := calls
 	e.CompleteHttpContext(id)
 	assert.Positive(t, calls-before, "the end asks")
 	return before
 }
 
-func TestNothingIsAskedBeforeTheEndWithoutBodies(t *testing.T) {
-	for name, configuration := range map[string]string{"metrics alone": `{}`, "records": shipping, "no sink for bodies": `{"bodies":{"request":{"rate":1}}}`} {
+func TestNothingIsEvaluatedBeforeTheEndWithoutAShareOfBodies(t *testing.T) {
+	for name, configuration := range map[string]string{"metrics alone": `{}`, "records": shipping, "every body": recording, "no sink for bodies": `{"bodies":{"request":{"rate":1}}}`} {
 		assert.Zero(t, reads(t, configuration), name)
 	}
-	assert.Positive(t, reads(t, recording))
+	assert.Positive(t, reads(t, strings.ReplaceAll(recording, `"rate":1,"max_bytes"`, `"rate":0.5,"max_bytes"`)), "with a share of bodies")
 }

@@ -18,6 +18,9 @@ type Source interface {
 	Property(path []string) ([]byte, bool)
 	Compile(expression string) (token []byte, ok bool)
 	Evaluate(token []byte) ([]byte, bool)
+	// RequestHeader and ResponseHeader give "" for what is absent.
+	RequestHeader(name string) string
+	ResponseHeader(name string) string
 	RequestHeaders() [][2]string
 	ResponseHeaders() [][2]string
 	RequestTrailers() [][2]string

@@ -15,29 +15,25 @@ import (
 // bodies chooses bodies as their headers pass, since Envoy shows those in no later
 // callback but the last, and copies them chunk by chunk.
 type bodies struct {
-	host     Source
-	config   *config.Bodies
-	routes   *Routes
-	points   *sampling.Points
-	decoder  *body.Decoder
-	answers  bool // some response body may be chosen
-	hashed   bool // by a share
-	placing  *set // what rules and shares hang on: read for every exchange
-	request  *set // what else is to be known, once one is chosen
-	response *set
-	names    []string // of the headers that rules match on
-	head     head
-	raw      body.Raw
-	held     int // bytes, of config.MaxHeld
-	spare    [][]byte
+	host    Source
+	config  *config.Bodies
+	routes  *Routes
+	points  *sampling.Points
+	decoder *body.Decoder
+	answers bool     // some response body may be chosen
+	hashed  bool     // by a share
+	placing *set     // what rules and shares hang on: read for every exchange
+	names   []string // of the headers that rules match on
+	head    head
+	raw     body.Raw
+	held    int // bytes, of config.MaxHeld
+	spare   [][]byte
 }
 
-// head is what the sets fill in, reused.
+// head is what placing fills in, reused.
 type head struct {
-	record  record.Record
-	values  []string // of the headers that rules match on
-	upgrade bool
-	content content
+	record record.Record
+	values []string // of the headers that rules match on
 }
 
 // content is what headers say of a body.
@@ -78,7 +74,7 @@ func (b *bodies) add(request, response *config.Body) {
 	b.hashed = b.hashed || fraction(request.Rate) || fraction(response.Rate)
 }
 
-// prepare makes the sets, of no more than the configuration needs.
+// prepare makes the set, of no more than the configuration needs.
 func (b *bodies) prepare(c *config.Config) {
 	var placing []attribute
 	if b.hashed {
@@ -94,9 +90,8 @@ func (b *bodies) prepare(c *config.Config) {
 			}
 		}
 	}
-	method := attribute{"request.method", func(r *record.Record, v []byte) { r.Method = text(v) }, always}
 	if byMethod {
-		placing = append(placing, method)
+		placing = append(placing, attribute{"request.method", func(r *record.Record, v []byte) { r.Method = text(v) }, always})
 	}
 	if byRoute {
 		placing = append(placing, attribute{"xds.route_name", func(r *record.Record, v []byte) { r.Route = text(v) }, maybe})
@@ -109,21 +104,6 @@ func (b *bodies) prepare(c *config.Config) {
 		placing = append(placing, attribute{"request.headers/" + name, func(_ *record.Record, v []byte) { b.head.values[i] = text(v) }, maybe})
 	}
 	b.placing = newSet(b.host, placing)
-	b.request = newSet(b.host, append(b.contents("request"), method,
-		attribute{"request.headers/upgrade", func(*record.Record, []byte) { b.head.upgrade = true }, maybe}))
-	b.response = newSet(b.host, b.contents("response"))
-}
-
-func (b *bodies) contents(message string) []attribute {
-	c := &b.head.content
-	attributes := []attribute{
-		{message + ".headers/content-type", func(_ *record.Record, v []byte) { c.kind = text(v) }, maybe},
-		{message + ".headers/content-encoding", func(_ *record.Record, v []byte) { c.encoding = text(v) }, maybe},
-	}
-	if b.config.GRPC {
-		attributes = append(attributes, attribute{message + ".headers/grpc-encoding", func(_ *record.Record, v []byte) { c.grpcEncoding = text(v) }, maybe})
-	}
-	return attributes
 }
 
 // requestHead chooses: both bodies by one rule and one point. What becomes of the
@@ -137,17 +117,7 @@ func (b *bodies) requestHead(p *Passed, last bool) {
 	if last {
 		p.request.want = nil
 	}
-	if last || p.request.want == nil && p.response.want == nil {
-		return
-	}
-	b.head.content, b.head.upgrade = content{}, false
-	b.request.read(b.host, &b.head.record)
-	if b.head.upgrade || b.head.record.Method == "CONNECT" {
-		p.request.omit(record.OfStream)
-		p.response.omit(record.OfStream)
-		return
-	}
-	b.judge(&p.request)
+	b.judge(&p.request, b.host.RequestHeader)
 }
 
 // choose goes by the first rule that matches, else by what holds for all.
@@ -199,28 +169,32 @@ func (b *bodies) matches(rule *config.BodyRule) bool {
 }
 
 func (b *bodies) responseHead(p *Passed, last bool) {
-	if last || p.response.want == nil || p.response.state != ahead {
-		return
+	if !last {
+		b.judge(&p.response, b.host.ResponseHeader)
 	}
-	b.head.content = content{}
-	b.response.read(b.host, &b.head.record)
-	b.judge(&p.response)
 }
 
-// judge tells from its headers whether a body that was chosen is copied.
-func (b *bodies) judge(c *copied) {
-	c.content, c.state = b.head.content, open
-	kind := body.ParseType(c.content.kind)
-	grpc := kind.Kind.IsGRPC()
-	switch {
-	case c.want == nil:
+// judge tells from its headers whether a body that was chosen is copied. The first
+// byte waits for this: it asks for one header where one will do. What becomes a
+// tunnel has no content type as a rule, and if it has one is thrown away at its end.
+func (b *bodies) judge(c *copied, header func(name string) string) {
+	if c.want == nil {
 		c.state = closed
+		return
+	}
+	contentType := header("content-type")
+	kind := body.ParseType(contentType)
+	switch grpc := kind.Kind.IsGRPC(); {
 	case kind.Kind == body.EventStream:
 		c.omit(record.OfStream)
 	case grpc && !b.config.GRPC:
 		c.omit(record.OfGRPC)
-	case !grpc && !listed(c.want.ContentTypes, kind.Media):
+	case grpc:
+		c.state, c.content = open, content{kind: contentType, grpcEncoding: header("grpc-encoding")}
+	case !listed(c.want.ContentTypes, kind.Media):
 		c.omit(record.OfContentType)
+	default:
+		c.state, c.content = open, content{kind: contentType, encoding: header("content-encoding")}
 	}
 }
 

@@ -37,6 +37,18 @@ func (*Host) Evaluate(token []byte) ([]byte, bool) {
 	return value, err == nil
 }
 
+// RequestHeader and ResponseHeader read one header of the current stream, "" where
+// it is absent: much cheaper than the map, or than [Host.Evaluate] for two or three.
+func (*Host) RequestHeader(name string) string  { return orEmpty(requestHeader(name)) }
+func (*Host) ResponseHeader(name string) string { return orEmpty(responseHeader(name)) }
+
+func orEmpty(value string, err error) string {
+	if err != nil {
+		return ""
+	}
+	return value
+}
+
 // The header maps of the current stream; nil where there is none.
 func (*Host) RequestHeaders() [][2]string   { return orNil(requestHeaders()) }
 func (*Host) ResponseHeaders() [][2]string  { return orNil(responseHeaders()) }

@@ -37,6 +37,8 @@ var (
 
 	getProperty     = proxywasm.GetProperty
 	callForeign     = proxywasm.CallForeignFunction
+	requestHeader   = proxywasm.GetHttpRequestHeader
+	responseHeader  = proxywasm.GetHttpResponseHeader
 	requestHeaders  = proxywasm.GetHttpRequestHeaders
 	responseHeaders = proxywasm.GetHttpResponseHeaders
 	requestTrailers = proxywasm.GetHttpRequestTrailers

@@ -144,6 +144,21 @@ func Serialise(values ...[]byte) []byte {
 	return list
 }
 
+// RequestHeader and ResponseHeader give the first value of a header.
+func (h *Host) RequestHeader(name string) string {
+	h.count("RequestHeader")
+	return first(h.Request, name)
+}
+func (h *Host) ResponseHeader(name string) string {
+	h.count("ResponseHeader")
+	return first(h.Response, name)
+}
+
+func first(headers [][2]string, name string) string {
+	value, _ := get(headers, name)
+	return value
+}
+
 // RequestHeaders and the others give the header maps.
 func (h *Host) RequestHeaders() [][2]string  { h.count("RequestHeaders"); return h.Request }
 func (h *Host) ResponseHeaders() [][2]string { h.count("ResponseHeaders"); return h.Response }
