@@ -2,6 +2,7 @@ package redact
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -18,10 +19,13 @@ type paths struct {
 	nodes []node
 	marks []uint32 // the turn in which a node came into the set
 	turn  uint32
+
+	numbers bool // some key, or part of one, may be the number of an item
 }
 
 type node struct {
 	keys  map[string]int32 // by a key, folded
+	sizes uint64           // a bit for the length of each of the keys: most names need no look-up
 	globs []glob           // by a key that has these parts
 	item  int32            // by an item of a list, 0: not so
 	deep  int32            // by any number of keys, 0: not so
@@ -83,10 +87,16 @@ func (p *paths) child(at int32, segment string) int32 {
 			return to
 		}
 		n.keys[parts[0]] = next
+		n.sizes |= sizeBit(parts[0])
 	}
+	p.numbers = p.numbers || segment != "#" && segment != "**" && !slices.ContainsFunc(parts, notNumber)
 	p.nodes = append(p.nodes, node{stays: segment == "**", rule: none, below: none})
 	return next
 }
+
+func notNumber(part string) bool { return digitsEnd(part, 0) < len(part) }
+
+func sizeBit(key string) uint64 { return 1 << (len(key) & 63) }
 
 // splitSegment cuts a segment apart at the stars that have no \ before them.
 func splitSegment(segment string) []string {
@@ -162,13 +172,16 @@ func (p *paths) step(dst, from []int32, key string) []int32 {
 }
 
 func (p *paths) follow(dst, from []int32, key string) []int32 {
+	bit := sizeBit(key)
 	for _, at := range from {
 		n := &p.nodes[at]
 		if n.stays {
 			dst = p.add(dst, at)
 		}
-		if to, ok := n.keys[key]; ok {
-			dst = p.add(dst, to)
+		if n.sizes&bit != 0 {
+			if to, ok := n.keys[key]; ok {
+				dst = p.add(dst, to)
+			}
 		}
 		for i := range n.globs {
 			if n.globs[i].matches(key) {
@@ -190,7 +203,7 @@ func (p *paths) item(dst, from []int32, index int) []int32 {
 		}
 		dst = p.add(dst, at)
 	}
-	if index >= 0 {
+	if index >= 0 && p.numbers {
 		var digits [20]byte
 		dst = p.follow(dst, from, view(strconv.AppendInt(digits[:0], int64(index), 10)))
 	}
