@@ -160,16 +160,19 @@ func TestATextThatMayBeAMessage(t *testing.T) {
 	}
 }
 
-// Of what may be a text and may be a message both are looked into, once a
-// level: more often would be without end. Here 0a is a line feed or a tag, and
-// each length a tab or a printing character.
+// Of what may be a text and may be a message both are looked into, once a level and
+// no deeper than maxEither: else a client could have each byte read 60 times. Here
+// 0a is a line feed or a tag, and each length a tab or a printing character.
 func TestLinesThatMayBeMessagesWithinMessagesAreReadOnce(t *testing.T) {
-	message := linesWithin(maxDepth)
-	assert.True(t, isLines([]byte(message)))
-	c := &counting{fake: fake{word: "hunter2"}}
-	got := decoder(c).Decode(entire("application/grpc", frame(0, message)), 64<<10)
-	assert.Contains(t, got.Text, "xxxxxxxxx")
-	assert.LessOrEqual(t, c.reads, maxDepth+2)
+	for depth, shown := range map[int]bool{maxEither: true, maxEither + 1: false, maxDepth: false} {
+		message := linesWithin(depth)
+		assert.True(t, isLines([]byte(message)))
+		c := &counting{fake: fake{word: "hunter2"}}
+		got := decoder(c).Decode(entire("application/grpc", frame(0, message)), 64<<10)
+		assert.Equal(t, shown, strings.Contains(got.Text, "xxxxxxxxx"), got.Text)
+		assert.LessOrEqual(t, c.reads, maxEither+2)
+		assert.LessOrEqual(t, c.texts, maxEither+2)
+	}
 }
 
 func linesWithin(depth int) string {
@@ -178,7 +181,12 @@ func linesWithin(depth int) string {
 
 type counting struct {
 	fake
-	reads int
+	reads, texts int
+}
+
+func (c *counting) Text(dst []byte, text string, cut bool) []byte {
+	c.texts++
+	return c.fake.Text(dst, text, cut)
 }
 
 func (c *counting) JSON(dst, doc []byte, o redact.Options) ([]byte, redact.Verdict) {

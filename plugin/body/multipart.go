@@ -54,40 +54,48 @@ type separator struct {
 	last       bool // the one after the last part
 }
 
-// delimiter finds the next one. A line break alone passes for CRLF.
+// delimiter finds the next one. A line break alone passes for CRLF. Only where lines
+// begin is the boundary compared: a client chooses it, and may fill a body with
+// what nearly is one.
 func delimiter(b []byte, from int, boundary string) (separator, bool) {
 	for at := from; ; {
-		i := bytes.Index(b[at:], []byte(boundary))
+		if s, ok := separatorAt(b, from, at, boundary); ok {
+			return s, true
+		}
+		i := bytes.IndexByte(b[at:], '\n')
 		if i < 0 {
 			return separator{}, false
 		}
-		start, end := at+i-2, at+i+len(boundary)
 		at += i + 1
-		if start < from || b[start] != '-' || b[start+1] != '-' || start > from && b[start-1] != '\n' {
-			continue
-		}
-		s := separator{start: start}
-		if s.start > from {
-			if s.start--; s.start > from && b[s.start-1] == '\r' {
-				s.start--
-			}
-		}
-		if bytes.HasPrefix(b[end:], []byte("--")) {
-			s.end, s.last = end+2, true
-			return s, true
-		}
-		for end < len(b) && (b[end] == ' ' || b[end] == '\t' || b[end] == '\r') {
-			end++
-		}
-		if end < len(b) && b[end] == '\n' {
-			s.end = end + 1
-			return s, true
-		}
-		if end == len(b) { // cut within the line
-			s.end = end
-			return s, true
+	}
+}
+
+// separatorAt reads the line at at, if it is one.
+func separatorAt(b []byte, from, at int, boundary string) (s separator, ok bool) {
+	rest, dashed := bytes.CutPrefix(b[at:], []byte("--"))
+	if !dashed || len(rest) < len(boundary) || string(rest[:len(boundary)]) != boundary {
+		return s, false
+	}
+	s.start = at
+	if s.start > from {
+		if s.start--; s.start > from && b[s.start-1] == '\r' {
+			s.start--
 		}
 	}
+	end := at + len("--") + len(boundary)
+	if bytes.HasPrefix(b[end:], []byte("--")) {
+		s.end, s.last = end+2, true
+		return s, true
+	}
+	for end < len(b) && (b[end] == ' ' || b[end] == '\t' || b[end] == '\r') {
+		end++
+	}
+	if end < len(b) && b[end] == '\n' {
+		s.end = end + 1
+		return s, true
+	}
+	s.end = end // cut within the line, or else it is another
+	return s, end == len(b)
 }
 
 // header gives the lines of a part's header, and where its content begins.

@@ -3,6 +3,7 @@ package body
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -37,6 +38,20 @@ func TestMultipart(t *testing.T) {
 		{"with a boundary beyond all measure is left out", open(), entire("multipart/mixed; boundary="+strings.Repeat("a", 201), upload), 0, omit(record.Malformed)},
 		{"that is none is left out", open(), entire(kind, "a=b"), 0, omit(record.Malformed)},
 	})
+}
+
+// A search for the boundary alone takes 0.14 s for this, 0.8 s in a VM.
+func TestABodyOfNearlyBoundariesIsReadOnce(t *testing.T) {
+	boundary := strings.Repeat("a", maxBoundary)
+	body := []byte("--" + boundary + "\n\n" + strings.Repeat("a", 1<<20))
+	best := time.Hour
+	for range 5 { // on a machine that does other things
+		begin := time.Now()
+		_, found := delimiter(body, len("--")+maxBoundary+1, boundary)
+		best = min(best, time.Since(begin))
+		assert.False(t, found)
+	}
+	assert.Less(t, best, 20*time.Millisecond)
 }
 
 func TestAContentType(t *testing.T) {

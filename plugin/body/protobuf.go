@@ -24,6 +24,7 @@ import (
 const (
 	maxDepth  = 32
 	maxFields = 8 << 10 // that are open at once
+	maxEither = 8       // texts that may be messages, within each other: each is read both ways, and so is all within it
 )
 
 // The wire types.
@@ -55,6 +56,7 @@ type writer struct {
 	fields  []field
 	full    bool // what is missing at the end did not fit
 	more    bool // some message has fields beyond maxFields
+	eithers int  // that are open
 }
 
 func (d *Decoder) writer(m part, limit int) *writer {
@@ -188,10 +190,16 @@ func (w *writer) delimited(f field, b []byte, depth int) {
 
 // either writes what may be a text and may be a message, where detectors are
 // on: as the one it could hide what shows in the other, so that nothing of it is
-// shown where anything is found in either.
+// shown where anything is found in either, nor where too many are within each other.
 func (w *writer) either(b []byte, from, depth int, text bool) {
 	begin := len(w.dst)
+	if w.eithers == maxEither {
+		w.dst = append(w.dst, `"`+redact.Masked+`"`...)
+		return
+	}
+	w.eithers++
 	w.object(from, depth+1)
+	w.eithers--
 	doc := w.dst[begin:]
 	words := w.redact.Text((*w.scratch)[:0], view(b), false)
 	found := !bytes.Equal(words, b)

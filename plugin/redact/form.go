@@ -46,6 +46,9 @@ func (r *Redactor) Form(dst, body []byte, cut bool) ([]byte, Verdict) {
 
 // field appends a field of a form, unless a rule removes it.
 func (r *Redactor) field(dst []byte, field string) (out []byte, kept bool, verdict Verdict) {
+	if field == "" {
+		return dst, true, Redacted
+	}
 	name, value, valued := strings.Cut(field, "=")
 	sound := false
 	r.name, sound = appendUnescaped(r.name[:0], name, true)
@@ -60,7 +63,7 @@ func (r *Redactor) field(dst []byte, field string) (out []byte, kept bool, verdi
 	if rule == doubtful && !r.Names() {
 		rule = none
 	}
-	if ruled := rule != none && rule != doubtful; !ruled && r.Names() && field != "" && (!valued || !isFieldName(r.name)) {
+	if ruled := rule != none && rule != doubtful; !ruled && r.Names() && (!valued || !isFieldName(r.name)) {
 		return append(dst, Masked...), true, Redacted // it is something else than a form
 	}
 	if rule != none {
@@ -120,7 +123,8 @@ func (r *Redactor) formPlace(name string) (set []int32, rule int32) {
 		return nil, none
 	}
 	name = strings.TrimSpace(name)
-	keys, ok := formKeys(name)
+	keys, ok := formKeys(r.parts[:0], name)
+	r.parts = keys
 	if !ok || strings.IndexByte(name, 0) >= 0 {
 		return nil, doubtful
 	}
@@ -166,11 +170,11 @@ func underscore(name []byte) (changed bool) {
 	return changed
 }
 
-// formKeys parts a name such as user[email], items[0].name or tags[]. Servers
-// read odd brackets in odd ways: such a name is not ok.
-func formKeys(name string) (keys []string, ok bool) {
+// formKeys appends the parts of a name such as user[email], items[0].name or
+// tags[]. Servers read odd brackets in odd ways: such a name is not ok.
+func formKeys(keys []string, name string) (parts []string, ok bool) {
 	if strings.IndexAny(name, ".[]") < 0 {
-		return []string{name}, true
+		return append(keys, name), true
 	}
 	begin := 0
 	for i := 0; i < len(name); i++ {
@@ -185,16 +189,16 @@ func formKeys(name string) (keys []string, ok bool) {
 			}
 			size := strings.IndexAny(name[begin:], "[]")
 			if size < 0 || name[begin+size] == '[' {
-				return nil, false
+				return keys, false
 			}
 			keys = append(keys, strings.Trim(name[begin:begin+size], `'" `))
 			i = begin + size
 			begin = i + 1
 			if begin < len(name) && name[begin] != '.' && name[begin] != '[' {
-				return nil, false
+				return keys, false
 			}
 		case ']':
-			return nil, false
+			return keys, false
 		}
 	}
 	if begin < len(name) || len(keys) == 0 {

@@ -58,3 +58,10 @@ func TestDetectorsReadAForm(t *testing.T) {
 	require.Equal(t, Redacted, verdict)
 	assert.Equal(t, "a=[email]&[email]=1&c=[card]&d=a+b", string(got))
 }
+
+func TestAFieldCostsNoMemory(t *testing.T) {
+	r := New(&config.Redact{Rules: rules("user.email", "**.password"), Detect: config.Detectors})
+	form := []byte(strings.Repeat("a=1&&user[email]=x&b.c=%20&", 100))
+	dst, _ := r.Form(nil, form, false)
+	assert.Less(t, testing.AllocsPerRun(10, func() { dst, _ = r.Form(dst[:0], form, false) }), 5.0)
+}

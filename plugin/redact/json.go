@@ -57,6 +57,9 @@ func (r *Redactor) letGo() {
 	for _, b := range []*[]byte{&r.decoded, &r.folded, &r.found, &r.keys, &r.name, &r.text, &r.plain} {
 		*b = small(*b)
 	}
+	if clear(r.parts); cap(r.parts) > maxParts {
+		r.parts = nil
+	}
 	for i := range r.passes {
 		r.passes[i].text = small(r.passes[i].text)
 		r.passes[i].dst = small(r.passes[i].dst)

@@ -47,6 +47,7 @@ func TestADocument(t *testing.T) {
 		{"loses each item of a list", "cards.#", `{"cards":[1,{"a":2},[3]]}`, `{"cards":["[masked]","[masked]","[masked]"]}`},
 		{"loses what stands for a list", "cards.#", `{"cards":"1, 2"}`, `{"cards":"[masked]"}`},
 		{"loses an item by its number", "a.1", `{"a":["x","y","z"]}`, `{"a":["x","[masked]","z"]}`},
+		{"loses items by parts of their numbers", "a.1*|b.*", `{"a":["x","y"],"b":["z"]}`, `{"a":["x","[masked]"],"b":["[masked]"]}`},
 		{"loses a value at any depth", "**.pin", `{"pin":1,"a":[{"pin":2,"b":{"pin":3}}]}`, `{"pin":"[masked]","a":[{"pin":"[masked]","b":{"pin":"[masked]"}}]}`},
 		{"loses a value at any depth below", "a.**.pin", `{"pin":1,"a":{"pin":2,"b":{"pin":3}}}`, `{"pin":1,"a":{"pin":"[masked]","b":{"pin":"[masked]"}}}`},
 		{"loses all below", "a.**", `{"a":{"b":1},"c":2}`, `{"a":"[masked]","c":2}`},

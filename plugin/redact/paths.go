@@ -243,19 +243,22 @@ func (p *paths) goesOn(set []int32) int32 {
 // has them folded and as encoding/json compares; the Turkish ones too, which
 // Java takes for an i.
 func appendFolded(dst []byte, name string) []byte {
-	for i := 0; i < len(name); {
-		c := name[i]
-		if c < utf8.RuneSelf {
-			if c >= 'a' && c <= 'z' {
-				c -= 'a' - 'A'
-			}
-			dst = append(dst, c)
-			i++
-			continue
+	begin := len(dst)
+	dst = append(dst, name...) // at once: TinyGo calls its runtime for each append
+	for i, c := range dst[begin:] {
+		if c >= utf8.RuneSelf {
+			return appendFoldedRunes(dst[:begin+i], name[i:])
 		}
-		r, size := utf8.DecodeRuneInString(name[i:])
+		if c >= 'a' && c <= 'z' {
+			dst[begin+i] = c - ('a' - 'A')
+		}
+	}
+	return dst
+}
+
+func appendFoldedRunes(dst []byte, name string) []byte {
+	for _, r := range name {
 		dst = utf8.AppendRune(dst, foldRune(r))
-		i += size
 	}
 	return dst
 }

@@ -6,6 +6,9 @@ import "strings"
 // space, as in forms. What is no escape is left as it is, and not sound.
 func appendUnescaped(dst []byte, s string, plus bool) (text []byte, sound bool) {
 	sound = true
+	begin := len(dst)
+	dst = append(dst, s...) // at once: TinyGo calls its runtime for each append
+	to := begin
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		switch {
@@ -17,9 +20,10 @@ func appendUnescaped(dst []byte, s string, plus bool) (text []byte, sound bool) 
 		case c == '%':
 			sound = false
 		}
-		dst = append(dst, c)
+		dst[to] = c
+		to++
 	}
-	return dst, sound
+	return dst[:to], sound
 }
 
 // appendEscaped appends a text so that it stands for itself in a query or a

@@ -27,6 +27,7 @@ type Redactor struct {
 	seal      seal
 	passes    [maxNested + 1]pass // one for each JSON document within another
 	sets      [2][]int32          // of a form's field
+	parts     []string            // of its name
 
 	// The texts at hand: a token's, a key's as it is compared, what is left of a
 	// text and of a key, and a field's name, value and value decoded.

@@ -116,8 +116,12 @@ func appendDecoded(dst, inner []byte) []byte {
 			dst = append(dst, unescaped(inner[i+1]))
 			i += 2
 		case c < utf8.RuneSelf:
-			dst = append(dst, c)
-			i++
+			end := i + 1
+			for end < len(inner) && inner[end] < utf8.RuneSelf && inner[end] != '\\' {
+				end++
+			}
+			dst = append(dst, inner[i:end]...)
+			i = end
 		default:
 			r, size := utf8.DecodeRune(inner[i:])
 			dst = utf8.AppendRune(dst, r)

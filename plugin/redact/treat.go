@@ -67,6 +67,9 @@ const hexDigits = "0123456789abcdef"
 // maxScratch is the largest buffer that is kept for the next exchange.
 const maxScratch = 64 << 10
 
+// maxParts is the same for the parts of a form field's name.
+const maxParts = 1 << 10
+
 // small lets a large buffer go.
 func small(b []byte) []byte {
 	if cap(b) > maxScratch {
