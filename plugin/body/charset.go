@@ -50,12 +50,16 @@ func (d *Decoder) toUTF8(p part, label string, limit int) (part, record.Omission
 		set = unicode16LE
 	case set == unicode8 && bytes.HasPrefix(p.bytes, []byte("\xfe\xff")), set == unicode16:
 		set = unicode16BE
+	case set == unicode8 && isWide(p.bytes):
+		set = unicode16BE
+		if isLittle(p.bytes) {
+			set = unicode16LE
+		}
+	case set == windows1252 && utf8.Valid(p.wholeRunes()):
+		set = unicode8 // what others write happens to be UTF-8 hardly ever, and many servers read JSON as that whatever its label
 	}
 	if set == unicode8 {
-		if p.cut {
-			p.bytes = p.bytes[:wholeRunes(p.bytes)]
-		}
-		if utf8.Valid(p.bytes) {
+		if p.bytes = p.wholeRunes(); utf8.Valid(p.bytes) {
 			return p, record.NotOmitted
 		}
 	}
@@ -75,6 +79,12 @@ func (d *Decoder) toUTF8(p part, label string, limit int) (part, record.Omission
 	}
 	d.utf8 = out
 	return part{out, p.cut}, record.NotOmitted
+}
+
+// isWide tells whether a text without a label or a mark is UTF-16, by its first two
+// characters (RFC 4627, 3). As anything else it would hide from who looks for words.
+func isWide(b []byte) bool {
+	return len(b) >= 4 && (b[0] == 0) != (b[1] == 0) && (b[0] == 0) == (b[2] == 0) && (b[1] == 0) == (b[3] == 0)
 }
 
 const mark = '\ufeff'
@@ -130,17 +140,18 @@ func unit(b []byte, set charset) rune {
 	return rune(b[1]) | rune(b[0])<<8
 }
 
-// wholeRunes is the length without an incomplete character at the end.
-func wholeRunes(b []byte) int {
-	for i := len(b) - 1; i >= 0 && i >= len(b)-utf8.UTFMax; i-- {
+// wholeRunes is UTF-8 without the character that a cut left incomplete.
+func (p part) wholeRunes() []byte {
+	b := p.bytes
+	for i := len(b) - 1; p.cut && i >= 0 && i >= len(b)-utf8.UTFMax; i-- {
 		if utf8.RuneStart(b[i]) {
 			if !utf8.FullRune(b[i:]) {
-				return i
+				return b[:i]
 			}
 			break
 		}
 	}
-	return len(b)
+	return b
 }
 
 // upper1252 is what windows-1252 has where ISO 8859-1 has control characters.

@@ -124,6 +124,23 @@ func TestHeadersThatHoldURLsFollowTheRulesOfPathsAndQueries(t *testing.T) {
 	}, got)
 }
 
+func TestAURLIsReadToItsEnd(t *testing.T) {
+	r := New(&config.Redact{Rules: []config.RedactRule{{Query: "token", Mode: config.Mask}, {Path: "/users/{id}", Mode: config.Mask}}})
+	for url, want := range map[string]string{
+		"https://a.org/cb#token=s&state=1": "https://a.org/cb#token=[masked]&state=1",
+		"/cb#token=s?s":                    "/cb#token=[masked]",
+		"/cb?token=s?s#token=s":            "/cb?token=[masked]#token=[masked]",
+		"https://a.org/#/users/7?token=s":  "https://a.org/#/users/[masked]?token=[masked]",
+		"https://a.org/#/users/7":          "https://a.org/#/users/[masked]",
+		"/users/7#top":                     "/users/[masked]#top",
+		"https://a.org/#x?token=s":         "https://a.org/#x?token=[masked]",
+		"/users/7?#":                       "/users/[masked]?#",
+	} {
+		got := r.Select(nil, []string{"location"}, [][2]string{{"location", url}})
+		assert.Equal(t, []record.Field{field("location", want)}, got)
+	}
+}
+
 func BenchmarkSelect(b *testing.B) {
 	h := hidingHeaders()
 	listed := []string{"user-agent", "x-many", "x-session"}

@@ -17,15 +17,27 @@ func (r *Redactor) hasURL(header string) bool {
 }
 
 func (r *Redactor) url(value string) string {
-	path, query, has := strings.Cut(value, "?")
-	path = r.Path(path)
-	if !has {
-		return path
-	}
-	query, fragment, has := strings.Cut(query, "#")
-	query = r.Query(query)
+	value, fragment, has := strings.Cut(value, "#")
+	value = r.target(value)
 	if has {
-		return path + "?" + query + "#" + r.Query(fragment)
+		return value + "#" + r.fragment(fragment)
 	}
-	return path + "?" + query
+	return value
+}
+
+func (r *Redactor) target(value string) string {
+	path, query, has := strings.Cut(value, "?")
+	if has {
+		return r.Path(path) + "?" + r.Query(query)
+	}
+	return r.Path(path)
+}
+
+// fragment reads parameters, as OAuth gives tokens to a browser (RFC 6749, 4.2.2), or
+// a path with its query, as applications in browsers route.
+func (r *Redactor) fragment(fragment string) string {
+	if path, _, _ := strings.Cut(fragment, "?"); strings.HasPrefix(path, "/") || !strings.Contains(path, "=") {
+		return r.target(fragment)
+	}
+	return r.Query(fragment)
 }
