@@ -115,7 +115,8 @@ Bytes that are not UTF-8 become U+FFFD. A header value is cut at 4 KiB. A record
 is dropped, and counted as ` + "`too_large`" + `.
 
 In the dialect ` + "`ndjson`" + ` a record is one flat JSON object on a line; integers, seconds and numbers are JSON numbers, lists are
-arrays of texts, JSON is embedded.
+arrays of texts, JSON is embedded. An object of more than 400 fields, lists counted as one, is a text in ` + "`http.….body.content`" + `: stores that
+take objects apart drop records of too many.
 
 In the dialect ` + "`loki`" + ` the fields in ` + "`sink.labels`" + ` are stream labels (` + "`-`" + ` where a record has none), the line is the
 message, the timestamp is the time, and all the rest is structured metadata: values are texts (of JSON, too), a list's are
@@ -129,8 +130,8 @@ In the dialect ` + "`elasticsearch`" + ` a record is a flat JSON object that is 
 ` + "`@timestamp`" + `, ` + "`trace_id` is `trace.id` and `span_id` is `span.id`" + `, as in ECS. Seconds and numbers always have a fraction, so that a
 new index takes them for what they are. Give ` + "`http.request.body.json` and `http.response.body.json`" + ` the type ` + "`flattened`" + ` (OpenSearch:
 ` + "`flat_object`" + `) in the index template: or every key of every body becomes a field of the index, and records are refused where two bodies have different
-types under one key. JSON is embedded if that type takes it: an object with no key twice, no more than 20 levels and no
-value of 32 KiB; else it is a text in ` + "`http.….body.content`" + `. Dots in the names of header fields are ` + "`_`" + `.
+types under one key. JSON is embedded if that type takes it: an object with no key twice, no more than 20 levels, 400 fields
+and 1000 digits of a number, and no value that has 32 KiB with the keys above it; else it is a text in ` + "`http.….body.content`" + `. Dots in the names of header fields are ` + "`_`" + `.
 `)
 	goldentest.Equal(t, "../../docs/records.md", b.String())
 }

@@ -2,6 +2,7 @@ package encode
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -112,6 +113,13 @@ func TestJSONIsEmbeddedWhereAnIndexTakesIt(t *testing.T) {
 		"a longer one":                        {`{"a":` + long(maxTerm-3) + `}`, false},
 		"a longer one with the keys above it": {`{` + long(100) + `:{` + long(100) + `:[` + long(maxTerm-203) + `]}}`, false},
 		"a long one beside long keys":         {`{` + long(100) + `:{` + long(100) + `:[]},"a":` + long(maxTerm-203) + `}`, true},
+		"a number below a key as long":        {`{` + long(maxTerm-2) + `:1}`, true},
+		"a number below a longer one":         {`{` + long(maxTerm-1) + `:1}`, false},
+		"a truth below a long key":            {`{"a":{` + long(maxTerm-6) + `:true}}`, false},
+		"an empty list below a long key":      {`{` + long(maxTerm+9) + `:[]}`, true},
+		"a long number":                       {`{"a":[-` + strings.Repeat("1", maxNumber-1) + `]}`, true},
+		"a longer number":                     {`{"a":` + strings.Repeat("1", maxNumber+1) + `}`, false},
+		"a longer fraction":                   {`{"a":{"b":0.` + strings.Repeat("1", maxNumber) + `}}`, false},
 		"a key with a NUL":                    {`{"a\u0000":1}`, false},
 		"a text with a NUL":                   {`{"a":"\u0000"}`, true},
 	} {
@@ -120,4 +128,25 @@ func TestJSONIsEmbeddedWhereAnIndexTakesIt(t *testing.T) {
 			assert.Equal(t, c.want, f.takes(c.doc), name)
 		}
 	}
+}
+
+// fieldsOf is a document with so many fields, and more in a list.
+func fieldsOf(n int) string {
+	var b strings.Builder
+	b.WriteString(`{"k":[` + strings.Repeat(`{"a":1,"b":2},`, 2*maxFields) + `{}]`)
+	for i := 1; i < n; i++ {
+		fmt.Fprintf(&b, `,"k%d":":"`, i)
+	}
+	return b.String() + "}"
+}
+
+func TestNoBodyHasMoreFieldsThanALogStoreTakes(t *testing.T) {
+	r := unknown()
+	for n, form := range map[int]string{maxFields: `"http.request.body.json":{"k":`, maxFields + 1: `"http.request.body.content":"{\"k\":`} {
+		r.RequestContent = record.Content{Form: record.JSON, Text: fieldsOf(n)}
+		assert.Contains(t, string(dialects(t)["ndjson"].Append(nil, &r)), form)
+		assert.Contains(t, string(dialects(t)["elasticsearch"].Append(nil, &r)), form)
+	}
+	r.RequestContent.Text = "[" + fieldsOf(2*maxFields) + "]"
+	assert.Contains(t, string(dialects(t)["ndjson"].Append(nil, &r)), `"http.request.body.json":[`)
 }

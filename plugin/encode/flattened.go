@@ -13,6 +13,7 @@ import (
 const (
 	maxFlattened = 20     // levels: depth_limit
 	maxTerm      = 32_000 // bytes of a value with the keys that lead to it: Lucene's 32766, less the field's own name
+	maxNumber    = 1000   // characters of a number: Jackson's StreamReadConstraints
 )
 
 // flattened tells which JSON those types take.
@@ -67,9 +68,9 @@ func (f *flattened) takes(doc string) bool {
 			path += len(name) + 1 - at.key
 			at.key = len(name) + 1
 			key = false
-		case c == '"':
+		case c == '"', c >= 'a', c == '-', c >= '0' && c <= '9':
 			size = scalarLen(doc[i:])
-			if path+size > maxTerm {
+			if path+size > maxTerm || c != '"' && size > maxNumber {
 				return false
 			}
 		}

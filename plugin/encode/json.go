@@ -19,6 +19,32 @@ func appendLine(dst []byte, doc string) []byte {
 	}
 }
 
+// maxFields is how many fields a store may make of a body: VictoriaLogs takes an object
+// apart, drops each record of more than 1000 fields (-insert.maxFieldsPerLine), and
+// answers as if all were well. A client could keep its exchange out of the log. There are
+// two bodies, and what else is in a record.
+const maxFields = 400
+
+// hasFewFields tells whether valid JSON makes no more; a list is one.
+func hasFewFields(doc string) bool {
+	fields := 0
+	for i := 0; i < len(doc) && len(doc) > len(`"":1,`)*maxFields; {
+		size := 1
+		switch doc[i] {
+		case '"':
+			size = scalarLen(doc[i:])
+		case '[':
+			size = nestedLen(doc[i:])
+		case ':':
+			if fields++; fields > maxFields {
+				return false
+			}
+		}
+		i += size
+	}
+	return true
+}
+
 // appendSeconds appends ns as decimal seconds, exactly.
 func appendSeconds(dst []byte, ns int64) []byte {
 	dst = strconv.AppendInt(dst, ns/1e9, 10)

@@ -62,6 +62,9 @@ func (o *object) number(key string, f float64) {
 func (o *object) truth(key string) { o.dst = append(appendKey(o.dst, key), "true"...) }
 
 func (o *object) json(key, doc string) bool {
+	if !hasFewFields(doc) {
+		return false
+	}
 	o.dst = appendLine(appendKey(o.dst, key), doc)
 	return true
 }
