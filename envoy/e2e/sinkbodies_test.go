@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -37,6 +38,8 @@ var nested = map[string]string{".json.user.name": "Ada", ".json.user.tags": `["a
 var kinds = []kind{
 	{"a JSON object", "application/json", "", []byte(document), nested},
 	{"a JSON object, compressed", "application/json", "gzip", compressed(document), nested},
+	{"a JSON object of many fields", "application/json", "", []byte(`{` + manyFields(500) + `}`), map[string]string{".omitted": "-"}}, // in both directions more than VictoriaLogs takes
+	{"a JSON object with a long number", "application/json", "", []byte(`{"a":` + strings.Repeat("1", 1001) + `}`), map[string]string{".omitted": "-"}},
 	{"a JSON list", "application/json", "", []byte(`[{"a":1},2,"x"]`), map[string]string{".json": `[{"a":1},2,"x"]`}},
 	{"JSON that is cut", "application/json", "", []byte(`{"first":"` + strings.Repeat("x", 100) + `","second":"` + strings.Repeat("y", 5000) + `"}`), map[string]string{
 		".content": `{"first":"` + strings.Repeat("x", 100) + `"}`, ".encoding": "text", ".truncated": "true",
@@ -45,6 +48,14 @@ var kinds = []kind{
 	{"a text with umlauts and controls", "text/plain; charset=utf-8", "", []byte("grüße\t\"\\\x01"), map[string]string{".content": "grüße\t\"\\\x01", ".encoding": "text"}},
 	{"bytes", "application/octet-stream", "", []byte{0, 255, 1, 254}, map[string]string{".content": "AP8B/g==", ".encoding": "base64"}},
 	{"an encoding that cannot be read", "application/json", "br", []byte("\x0b\x02\x80{}\x03"), map[string]string{".omitted": "encoding", ".json": "-", ".content": "-"}},
+}
+
+func manyFields(n int) string {
+	fields := make([]string, n)
+	for i := range fields {
+		fields[i] = fmt.Sprintf(`"%03x":1`, i)
+	}
+	return strings.Join(fields, ",")
 }
 
 func compressed(text string) []byte {

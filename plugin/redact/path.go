@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/routelens/routelens/plugin/config"
@@ -37,8 +38,8 @@ type place struct {
 }
 
 // Path gives a path with the variables of the templates hidden. It is read as
-// any server may: decoded, in any case, with empty segments, dots and path
-// parameters passed over, and with %2F and \ for a slash or not.
+// any server may: decoded, once or more, in any case, with empty segments, dots and
+// path parameters passed over, and with %2F and \ for a slash or not.
 func (r *Redactor) Path(path string) string {
 	if path == "" || len(r.templates) == 0 && !r.Detects() {
 		return path
@@ -126,6 +127,13 @@ func (r *Redactor) read(path string, slash func(string) int) []place {
 	for i := range r.templates {
 		r.templates[i].mark(places, way)
 	}
+	// Some servers pass over a segment of parameters alone as over an empty one.
+	named := slices.DeleteFunc(slices.Clone(way), func(at int) bool { return places[at].name == "" })
+	if len(named) < len(way) {
+		for i := range r.templates {
+			r.templates[i].mark(places, named)
+		}
+	}
 	return places
 }
 
@@ -184,11 +192,18 @@ func plainSlash(s string) int {
 }
 
 func anySlash(s string) int {
-	switch {
-	case s[0] == '/' || s[0] == '\\':
-		return 1
-	case s[0] == '%' && len(s) > 2 && (s[1] == '2' && s[2]|0x20 == 'f' || s[1] == '5' && s[2]|0x20 == 'c'):
-		return 3
+	if s[0] != '%' {
+		if s[0] == '/' || s[0] == '\\' {
+			return 1
+		}
+		return 0
+	}
+	i := 1
+	for strings.HasPrefix(s[i:], "25") { // encoded again
+		i += 2
+	}
+	if len(s) > i+1 && (s[i] == '2' && s[i+1]|0x20 == 'f' || s[i] == '5' && s[i+1]|0x20 == 'c') {
+		return i + 2
 	}
 	return 0
 }
