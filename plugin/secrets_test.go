@@ -206,9 +206,6 @@ func TestSecretsThatNothingHidesAreSeen(t *testing.T) {
 		if n < 50 || strings.Contains(where, "cookie") || strings.Contains(where, "multipart") {
 			continue // cookies are masked without a rule, and of parts only the headers are recorded
 		}
-		if _, plain := strings.CutSuffix(where, "header"); plain && seen[where] == 0 {
-			t.Errorf("none of %d secrets in a %s was seen", n, where)
-		}
 		require.NotZero(t, seen[where], "of %d secrets: %s", n, where)
 	}
 	t.Logf("seen of planted: %d places", len(planted))

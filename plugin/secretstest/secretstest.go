@@ -171,6 +171,9 @@ func (e *Exchange) fields(fields [][2]string, where string) [][2]string {
 	for range e.random.IntN(3) {
 		fields = append(fields, [2]string{pick(e, "x-note", "referer", "location"), strings.ReplaceAll(e.free(where), "\n", " ")})
 	}
+	if name, ok := map[string]string{"request header": "referer", "response header": "location"}[where]; ok && e.once(4) {
+		fields = append(fields, [2]string{name, e.url(where)})
+	}
 	if e.once(20) {
 		fields = append(fields, [2]string{"x-note", strings.Repeat("x", 4000+e.random.IntN(100)) + " " + e.formedLine(where)})
 	}
@@ -188,6 +191,15 @@ func (e *Exchange) cookies() string {
 	}
 	e.random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return strings.Join(all, pick(e, "; ", ";", " ; "))
+}
+
+// url may have a token in its fragment, as OAuth's answers to browsers have.
+func (e *Exchange) url(where string) string {
+	url := "https://front.test" + e.target()
+	if e.once(2) {
+		url += "#" + pick(e, "", "/orders?", "state=1&") + "token=" + e.encode(e.plant(where+", fragment", e.word()))
+	}
+	return url
 }
 
 // target is a path with its query.
