@@ -57,7 +57,7 @@ func (r *Redactor) field(dst []byte, field string) (out []byte, kept bool, verdi
 		return append(dst, Masked...), true, Redacted
 	}
 	set, rule := r.formPlace(view(r.name))
-	if !sound || strings.Contains(field, ";") { // which some servers take for &
+	if !sound || strings.ContainsAny(strings.TrimRight(field, "\r\n"), ";\r\n") { // some servers take ; for &, and no form has line breaks
 		rule = doubtful
 	}
 	if rule == doubtful && !r.Names() {

@@ -27,10 +27,22 @@ func (r *Redactor) url(value string) string {
 
 func (r *Redactor) target(value string) string {
 	path, query, has := strings.Cut(value, "?")
+	path = r.hostPath(path)
 	if has {
-		return r.Path(path) + "?" + r.Query(query)
+		return path + "?" + r.Query(query)
 	}
-	return r.Path(path)
+	return path
+}
+
+// hostPath hides what is in a path, which may have a host before it without a scheme.
+func (r *Redactor) hostPath(path string) string {
+	hidden := r.Path(path)
+	if rest, ok := strings.CutPrefix(path, "//"); ok && hidden == path {
+		if slash := strings.IndexByte(rest, '/'); slash >= 0 {
+			return path[:len("//")+slash] + r.Path(rest[slash:])
+		}
+	}
+	return hidden
 }
 
 // fragment reads parameters, as OAuth gives tokens to a browser (RFC 6749, 4.2.2), or
