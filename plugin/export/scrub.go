@@ -22,10 +22,13 @@ const (
 	// One of fewer bytes is a secret as a word of its own only: as part of others
 	// it would make every text unreadable, and is guessed in no time.
 	shortSecret = 4
+	// A segment of sink.path of so many bytes with a digit is likely a token, as some
+	// vendors have it; without one, the name of an index.
+	tokenBytes = 24
 )
 
-// newScrubber knows the values of sink.headers, redact.key and the values in the
-// query of sink.path, in the forms in which they are likely to come back: whole,
+// newScrubber knows the values of sink.headers, redact.key, the values in the query of
+// sink.path and the tokens in its path, in the forms in which they are likely to come back: whole,
 // in parts (a credential without its scheme, the password of Basic), escaped.
 func newScrubber(c *config.Config) *scrubber {
 	s := &scrubber{}
@@ -47,7 +50,12 @@ func newScrubber(c *config.Config) *scrubber {
 		}
 	}
 	s.learn(c.Redact.Key)
-	_, query, _ := strings.Cut(c.Sink.Path, "?")
+	path, query, _ := strings.Cut(c.Sink.Path, "?")
+	for segment := range strings.SplitSeq(path, "/") {
+		if len(segment) >= tokenBytes && strings.ContainsAny(segment, "0123456789") {
+			s.learn(segment)
+		}
+	}
 	for parameter := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(parameter, "=")
 		if slices.Contains(namesOfFields, name) {

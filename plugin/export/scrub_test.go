@@ -19,7 +19,7 @@ import (
 
 func secretive() config.Config {
 	c := config.Config{Sink: settings()}
-	c.Sink.Path = "/push?_time_field=time&filter_path=errors&tenant=blue&token=qu%2Fery-t0ken&bare-p4rameter"
+	c.Sink.Path = "/receiver/v1/p4th-t0ken-of-a-vendor==/push?_time_field=time&filter_path=errors&tenant=blue&token=qu%2Fery-t0ken&bare-p4rameter"
 	c.Sink.Headers = []config.Attribute{
 		{Name: "authorization", Value: "Bearer b3arer-t0ken"},
 		{Name: "proxy-authorization", Value: "Basic " + base64.StdEncoding.EncodeToString([]byte("user:hunter2"))},
@@ -43,7 +43,7 @@ func warning(t *testing.T, status int, words string) string {
 }
 
 func TestNoSecretOfTheConfigurationIsInAWarning(t *testing.T) {
-	secrets := []string{"b3arer-t0ken", "hunter2", base64.StdEncoding.EncodeToString([]byte("user:hunter2")), "c00kie/value", "qu/ery-t0ken", "qu%2Fery-t0ken", "bare-p4rameter", "r3daction-key"}
+	secrets := []string{"b3arer-t0ken", "hunter2", base64.StdEncoding.EncodeToString([]byte("user:hunter2")), "c00kie/value", "qu/ery-t0ken", "qu%2Fery-t0ken", "bare-p4rameter", "p4th-t0ken-of-a-vendor==", "r3daction-key"}
 	for _, secret := range secrets {
 		escaped, err := json.Marshal(secret)
 		require.NoError(t, err)
@@ -82,6 +82,17 @@ func TestWordsWithoutASecretStayAsTheyAre(t *testing.T) {
 
 func TestTheNamesOfFieldsMayBeRead(t *testing.T) {
 	assert.Contains(t, warning(t, 400, "errors: no field time of tenant blue"), `"errors: no field time of tenant [secret]"`)
+}
+
+func TestALongNameInThePathMayBeRead(t *testing.T) {
+	c := secretive()
+	c.Sink.Path = "/logs-routelens-production.eu/_bulk"
+	r := newRig(t, nil)
+	r.Exporter = export.New(&c, encode.Envelope{}, r.sink.Send, r.ledger, func() float64 { return 0 }, func(m string) { r.warned = append(r.warned, m) })
+	r.add(queue.Ordinary, "a", 1)
+	r.late()
+	r.say(404, "no such index [logs-routelens-production.eu]")
+	assert.Contains(t, strings.Join(r.warned, ""), "[logs-routelens-production.eu]")
 }
 
 func TestADispatchErrorIsScrubbedToo(t *testing.T) {
