@@ -136,6 +136,7 @@ func (k *Capturer) Complete(r *record.Record, p *Passed) {
 // or its configuration has made is left as it is.
 func (k *Capturer) hide(r *record.Record) {
 	r.Path, r.OriginalPath = k.redact.Path(r.Path), k.redact.Path(r.OriginalPath)
+	r.OriginalPath, r.RequestID = k.redact.Ruled("x-envoy-original-path", r.OriginalPath), k.redact.Ruled("x-request-id", r.RequestID)
 	if r.Query != "" && k.query {
 		r.Query = k.redact.Query(r.Query)
 	} else {

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -356,4 +357,14 @@ func TestAClaimedPathStandsBesideTheRealOne(t *testing.T) {
 	r := k.Decide(&passed)
 	k.Complete(r, &passed)
 	assert.Equal(t, []string{"/admin", "/harmless"}, []string{r.Path, r.OriginalPath})
+}
+
+func TestARuleForAHeaderHoldsForTheFieldThatItMakes(t *testing.T) {
+	host := whole()
+	host.Request = [][2]string{{"x-request-id", "client-made"}, {"x-envoy-original-path", "/a?b"}}
+	config := strings.Replace(everything, `"redact":{"rules":[`, `"redact":{"rules":[{"header":"x-request-id","mode":"last","last":4},{"header":"x-envoy-original-path","mode":"remove"},`, 1)
+	r := capture(New(host, parse(t, config), admits(true)), passed)
+	assert.Equal(t, []string{"[masked]made", ""}, []string{r.RequestID, r.OriginalPath})
+	host.Request = nil
+	assert.Empty(t, capture(New(host, parse(t, config), admits(true)), passed).RequestID)
 }

@@ -106,7 +106,7 @@ func bodyRule(b *BodyRule) object {
 func redactRule(r *RedactRule) object {
 	return object{
 		{"body", "A field of JSON, form and gRPC bodies, in any case: keys (gRPC: field numbers) with dots between; # is any item of a list, * any run within a key, ** any depth.", text{&r.Body, aBodyPath}},
-		{"header", "A header or trailer.", text{&r.Header, aHeaderName}},
+		{"header", "A header or trailer; x-request-id and x-envoy-original-path in their own fields as well.", text{&r.Header, aHeaderName}},
 		{"cookie", "A cookie. One that no rule names is masked.", text{&r.Cookie, anyText}},
 		{"query", "A query parameter, in any case; token stands for token[] and token[a] too.", text{&r.Query, anyText}},
 		{"path", "A path template: what its variables match is hidden.", text{&r.Path, aTemplate}},

@@ -84,6 +84,15 @@ func (r *Redactor) header(name, value string) (hidden string, kept bool) {
 	return value, kept || named
 }
 
+// Ruled gives what may be recorded of a header's value elsewhere than among the
+// headers, where a rule names the header.
+func (r *Redactor) Ruled(name, value string) string {
+	if _, named := r.headers[name]; named && value != "" {
+		value, _ = r.header(name, value)
+	}
+	return value
+}
+
 // value hides what the detectors find in a value, which may be JSON or
 // percent-encoded.
 func (r *Redactor) value(value string) string {
