@@ -107,6 +107,8 @@ func TestJSON(t *testing.T) {
 		{"with broken UTF-8 has it replaced", open(), entire(kind, "{\"a\":\"\xff\xc3\"}"), 0, document("{\"a\":\"\ufffd\ufffd\"}")},
 		{"under a text type is JSON", names(), entire("text/plain", ` {"pin":1}`), 0, document(`{"pin":"[masked]"}`)},
 		{"under a form's type is JSON", names(), entire("application/x-www-form-urlencoded", `{"pin":"a=b&c"}`), 0, document(`{"pin":"[masked]"}`)},
+		{"under a form's type that may be fields as well is left out where fields are hidden", names(), entire("application/x-www-form-urlencoded", `{"a":"b&pin=1"}`), 0, omit(record.NotRedactable)},
+		{"under a form's type that may be fields as well is shown where nothing is hidden", open(), entire("application/x-www-form-urlencoded", `{"a":"b&pin=1"}`), 0, document(`{"a":"b&pin=1"}`)},
 		{"under a form's type that is broken is left out where fields are hidden", names(), entire("application/x-www-form-urlencoded", `{"pin":"a=b`), 0, omit(record.Malformed)},
 		{"under a form's type that cannot be redacted is left out", names(),
 			entire("application/x-www-form-urlencoded", strings.Repeat("[", 6000)+strings.Repeat("]", 6000)), 20_000, omit(record.NotRedactable)},

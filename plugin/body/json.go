@@ -67,9 +67,12 @@ func (d *Decoder) lines(dst []byte, p part, limit int) (record.Content, []byte) 
 }
 
 // form reads fields. JSON under this type is what curl sends unless it is told
-// better: its names would be no field's.
+// better: its names would be no field's. What can be read as either is left out.
 func (d *Decoder) form(dst []byte, p part, limit int) (record.Content, []byte) {
 	if mayBeJSON(p.bytes) {
+		if _, others, _ := bytes.Cut(p.bytes, []byte("&")); d.redact.Names() && bytes.IndexByte(others, '=') >= 0 {
+			return omit(record.NotRedactable), dst
+		}
 		out, verdict := d.redact.JSON(dst, p.bytes, redact.Options{Cut: p.cut})
 		dst = out[:0]
 		switch {

@@ -10,7 +10,9 @@ func (r *Redactor) Form(dst, body []byte, cut bool) ([]byte, Verdict) {
 	if !r.Names() && !r.Detects() {
 		return append(dst, body...), Redacted
 	}
-	if begins(body) >= 0 { // sent by a client that did not say it is JSON
+	// Sent by a client that did not say it is JSON. What begins with a quote may be
+	// fields all the same: a name of them, or the whole.
+	if at := begins(body); at >= 0 && body[at] != '"' {
 		dst, verdict := r.JSON(dst, body, Options{Cut: cut})
 		if verdict == Invalid {
 			verdict = NotRedactable

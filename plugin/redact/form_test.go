@@ -13,6 +13,7 @@ import (
 func TestAForm(t *testing.T) {
 	for _, c := range []struct{ name, rules, form, want string }{
 		{"keeps what no rule names", "password", "a=1&b=+%zz&&c=", "a=1&b=+%zz&&c="},
+		{"is none the less one for its quotes", "password", `"&password=s&"`, "[masked]&password=[masked]&[masked]"},
 		{"loses lines that are no field's", "password", "a=1\r\npassword=s&b=2\npassword=s\r\n&c=3\r\n", "a=[masked]&b=[masked]&c=3\r\n"},
 		{"loses a field by its name", "password", "a=1&password=s&%70assword=t&Password=u&password", "a=1&password=[masked]&%70assword=[masked]&Password=[masked]&password=[masked]"},
 		{"loses a field by its path", "user.email", "user[email]=a&user.email=b&user[x][email]=c&email=d&user%5Bemail%5D=e", "user[email]=[masked]&user.email=[masked]&user[x][email]=c&email=d&user%5Bemail%5D=[masked]"},

@@ -30,7 +30,11 @@ const (
 func (r *Redactor) JSON(dst, doc []byte, o Options) ([]byte, Verdict) {
 	begin := len(dst)
 	p := &r.passes[0]
-	p.begin(r, 0, dst, doc, r.paths.start(p.states[:0]))
+	states := p.states[:0]
+	if r.Names() {
+		states = r.paths.start(states)
+	}
+	p.begin(r, 0, dst, doc, states)
 	p.cut, p.opaque = o.Cut, o.Opaque
 	came := p.value()
 	if came == whole && p.space() {

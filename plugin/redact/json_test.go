@@ -83,6 +83,16 @@ func TestADocument(t *testing.T) {
 	}
 }
 
+func TestADocumentWithoutRulesLosesNothing(t *testing.T) {
+	for doc, want := range map[string]string{"{\"\x85\":1,\"a\\u0000\":2}": "{\"\ufffd\":1,\"a\\u0000\":2}", `{"\ud800":{"\udc00":3}}`: "{\"\ufffd\":{\"\ufffd\":3}}"} {
+		for _, r := range []*Redactor{hiding(), detecting(config.Detectors...)} {
+			got, verdict := r.JSON(nil, []byte(doc), Options{})
+			require.Equal(t, Redacted, verdict)
+			assert.Equal(t, want, string(got))
+		}
+	}
+}
+
 func TestADocumentThatIsCut(t *testing.T) {
 	for _, c := range []struct{ name, doc, want string }{
 		{"is closed", `{"a":[1,{"b":"c"`, `{"a":[1,{"b":"c"}]}`},
