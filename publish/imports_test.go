@@ -17,7 +17,7 @@ import (
 const internal = "github.com/routelens/routelens/publish/internal/"
 
 // order is the direction of imports: a package may import only those before it.
-var order = []string{"wasm", "artifact", "registry", "manifest", "cli"}
+var order = []string{"wasm", "artifact", "registry", "sign", "sbom", "manifest", "cli"}
 
 func TestPackagesImportOnlyWhatStandsBeforeThem(t *testing.T) {
 	files, err := filepath.Glob("internal/*/*.go")

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -35,7 +34,7 @@ standard input.`,
   kubectl get wasmplugin routelens -o json | jq .spec.pluginConfig | publish config check -`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			data, err := a.readConfig(args[0])
+			data, err := a.readInput(args[0])
 			if err != nil {
 				return err
 			}
@@ -57,7 +56,7 @@ func faults(file string, err error) error {
 	return fmt.Errorf("%s: %w", file, err)
 }
 
-func (a *app) readConfig(file string) ([]byte, error) {
+func (a *app) readInput(file string) ([]byte, error) {
 	if file == "-" {
 		return io.ReadAll(a.in)
 	}
@@ -72,10 +71,7 @@ func (a *app) configSchema() *cobra.Command {
 		Example: "  publish config schema > routelens.schema.json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			schema := json.NewEncoder(a.out)
-			schema.SetIndent("", "  ")
-			schema.SetEscapeHTML(false)
-			return schema.Encode(config.Schema())
+			return a.encode(config.Schema())
 		},
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/routelens/routelens/publish/internal/artifact"
 	"github.com/routelens/routelens/publish/internal/registry"
+	"github.com/routelens/routelens/publish/internal/sign"
 	"github.com/routelens/routelens/publish/internal/wasm"
 )
 
@@ -39,8 +40,8 @@ func (a *app) inspect() *cobra.Command {
 		Example: inspectExample,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			if output != "text" && output != "json" {
-				return misuse("no output %q: there are text and json", output)
+			if err := checkOutput(output); err != nil {
+				return err
 			}
 			ref, err := reference(args[0])
 			if err != nil {
@@ -55,21 +56,38 @@ func (a *app) inspect() *cobra.Command {
 				return err
 			}
 			if output == "json" {
-				out := json.NewEncoder(a.out)
-				out.SetIndent("", "  ")
-				out.SetEscapeHTML(false)
-				return out.Encode(r)
+				return a.encode(r)
 			}
 			return a.show(r)
 		},
 	}
 	f := command.Flags()
 	f.SortFlags = false
-	f.StringVarP(&output, "output", "o", "text", "text or json")
+	outputFlag(command, &output)
 	c.flags(f, "", "registry")
 	within(f, &timeout)
-	command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	return command
+}
+
+// outputFlag adds --output, for commands whose result is for people and for programs.
+func outputFlag(c *cobra.Command, output *string) {
+	c.Flags().StringVarP(output, "output", "o", "text", "text or json")
+	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func checkOutput(output string) error {
+	if output != "text" && output != "json" {
+		return misuse("no output %q: there are text and json", output)
+	}
+	return nil
+}
+
+// encode writes a result for programs.
+func (a *app) encode(v any) error {
+	out := json.NewEncoder(a.out)
+	out.SetIndent("", "  ")
+	out.SetEscapeHTML(false)
+	return out.Encode(v)
 }
 
 // report is what inspect found. Its JSON is for programs: keys are added, never changed.
@@ -222,16 +240,19 @@ const signature = "signature"
 
 // kindOf tells what belongs to an artifact apart, by cosign's tags and the media types in use.
 func kindOf(b registry.Belongs) string {
+	if sign.Signs(b) {
+		return signature
+	}
 	kind := strings.ToLower(b.ArtifactType)
 	if b.Tag != "" {
 		kind = b.Tag[strings.LastIndexByte(b.Tag, '.'):]
 	}
 	switch {
-	case kind == ".sig", strings.Contains(kind, "cosign.artifact.sig"), strings.Contains(kind, "sigstore.bundle"), strings.Contains(kind, "notary.signature"):
+	case strings.Contains(kind, "notary.signature"):
 		return signature
 	case kind == ".sbom", strings.Contains(kind, "spdx"), strings.Contains(kind, "cyclonedx"), strings.Contains(kind, "sbom"):
 		return "sbom"
-	case kind == ".att", strings.Contains(kind, "in-toto"):
+	case kind == ".att", strings.Contains(kind, "in-toto"), strings.Contains(kind, "sigstore.bundle"):
 		return "attestation"
 	}
 	return "other"

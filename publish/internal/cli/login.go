@@ -5,12 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 const loginHelp = `Checks a name and a password, or a token, with a registry, and keeps them where Docker does: in its
@@ -75,9 +73,7 @@ func (a *app) ask(c *connection, host string) error {
 			return errors.New("no name was given")
 		}
 	}
-	fmt.Fprint(a.err, "Password or token (it does not show): ")
-	password, err := term.ReadPassword(int(a.in.(*os.File).Fd()))
-	fmt.Fprintln(a.err)
+	password, err := a.askSecret("Password or token")
 	if err != nil {
 		return err
 	}

@@ -200,7 +200,7 @@ func (o *manifestOptions) completeAttachment() error {
 
 func (a *app) runManifest(ctx context.Context, o *manifestOptions, ref registry.Reference) error {
 	if o.configFile != "" {
-		data, err := a.readConfig(o.configFile)
+		data, err := a.readInput(o.configFile)
 		if err != nil {
 			return err
 		}

@@ -1,11 +1,8 @@
 package registry
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"io"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -93,7 +90,7 @@ func Copy(ctx context.Context, from, to *Store) (ocispec.Descriptor, Sent, error
 	err = c.all(ctx, root)
 	if err == nil && to.Ref.Digest == "" {
 		var manifest []byte
-		if manifest, err = c.manifest(ctx, root); err == nil {
+		if manifest, err = c.from.Manifest(ctx, root); err == nil {
 			var moved bool
 			if moved, err = to.Point(ctx, to.Ref.Name(), root, manifest); moved {
 				c.sent.Tags++
@@ -153,22 +150,14 @@ func (c *copier) all(ctx context.Context, root ocispec.Descriptor) error {
 	return nil
 }
 
-// listed sees to it that the destination lists d among what refers to its subject. A registry without the referrers API does not do so by
-// itself: whoever pushes adds to a list, after the manifest. If an earlier copy was ended between the two, d is there and not listed.
+// listed sees to it that the destination lists d among what refers to its subject: an earlier copy may have been ended before it was.
 func (c *copier) listed(ctx context.Context, d ocispec.Descriptor) error {
-	manifest, err := c.manifest(ctx, d)
+	manifest, err := c.from.Manifest(ctx, d)
 	if err != nil {
 		return err
 	}
-	about := subject(manifest)
-	if about == nil {
-		return nil
-	}
-	there, err := c.to.Referrers(ctx, *about)
-	if err != nil || slices.ContainsFunc(there, func(r ocispec.Descriptor) bool { return r.Digest == d.Digest }) {
-		return err
-	}
-	return c.to.explain("upload "+c.to.to(d.Digest.String()), c.to.target.Push(ctx, d, bytes.NewReader(manifest)))
+	_, err = c.to.list(ctx, d, manifest)
+	return err
 }
 
 // tagged copies what lies under a tag of cosign's, with the tag.
@@ -176,20 +165,12 @@ func (c *copier) tagged(ctx context.Context, b Belongs) error {
 	if err := c.graph(ctx, b.Descriptor); err != nil {
 		return err
 	}
-	manifest, err := c.manifest(ctx, b.Descriptor)
+	manifest, err := c.from.Manifest(ctx, b.Descriptor)
 	if err != nil {
 		return err
 	}
 	_, err = c.to.Point(ctx, b.Tag, b.Descriptor, manifest)
 	return err
-}
-
-func (c *copier) manifest(ctx context.Context, d ocispec.Descriptor) ([]byte, error) {
-	if d.Size > maxManifest {
-		return nil, fmt.Errorf("%s: a manifest of %d bytes is more than registries take", d.Digest, d.Size)
-	}
-	data, err := content.FetchAll(ctx, c.from, d)
-	return data, c.from.Explain(err)
 }
 
 // graph copies d after all that it names. It may be called at once for things that share parts.
@@ -212,7 +193,7 @@ func (c *copier) one(ctx context.Context, d ocispec.Descriptor) error {
 	if !isManifest(d) {
 		return c.blob(ctx, d)
 	}
-	manifest, err := c.manifest(ctx, d)
+	manifest, err := c.from.Manifest(ctx, d)
 	if err != nil {
 		return err
 	}

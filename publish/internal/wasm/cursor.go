@@ -240,3 +240,25 @@ func (c *cursor) exports() ([]Export, error) {
 		return e, err
 	})
 }
+
+// tools reads the section "producers", as far as it is sound: no engine minds what is in it.
+func (c *cursor) tools() (all []Tool) {
+	every(c, func() (struct{}, error) {
+		field, err := c.name()
+		if err != nil {
+			return struct{}{}, err
+		}
+		n, err := c.count()
+		for i := 0; i < n && err == nil; i++ {
+			var t Tool
+			if t.Name, err = c.name(); err == nil {
+				t.Version, err = c.name()
+			}
+			if err == nil && field == "processed-by" {
+				all = append(all, t)
+			}
+		}
+		return struct{}{}, err
+	})
+	return all
+}

@@ -53,7 +53,11 @@ type Module struct {
 	Imports []Import
 	Exports []Export
 	Custom  []string // the names of its custom sections
+	Tools   []Tool   // that made it, as its section "producers" says
 }
+
+// Tool is a compiler, or what worked on a module after it.
+type Tool struct{ Name, Version string }
 
 // Exported tells whether the module offers name as kind.
 func (m *Module) Exported(name string, kind Kind) bool {
@@ -168,6 +172,9 @@ func (m *Module) sections(c *cursor) error {
 			var name string
 			if name, err = body.name(); err == nil {
 				m.Custom = append(m.Custom, name)
+			}
+			if name == "producers" {
+				m.Tools = body.tools()
 			}
 		case typeSection:
 			types, err = body.types()
