@@ -142,9 +142,12 @@ func describe(f sign.Finding) checked {
 }
 
 func (c checked) String() string {
-	text := "bundle " + c.Digest.String()
-	if c.Tag != "" {
+	text := "signature " + c.Digest.String()
+	switch {
+	case c.Tag != "":
 		text = "signature under cosign's tag"
+	case c.Type == sign.BundleType:
+		text = "bundle " + c.Digest.String()
 	}
 	switch {
 	case !c.Good:

@@ -96,6 +96,11 @@ func makeBundle(key *Key, d digest.Digest) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return seal(key, text)
+}
+
+// seal signs a statement.
+func seal(key *Key, text []byte) ([]byte, error) {
 	signature, err := key.sign(authenticated(payloadType, text))
 	if err != nil {
 		return nil, err
