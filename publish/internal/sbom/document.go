@@ -70,14 +70,19 @@ func parse(data []byte) (*Document, error) {
 	return nil, errors.New("it has neither bomFormat, as CycloneDX, nor spdxVersion, as SPDX")
 }
 
-// notJSON says what else it may be.
+// notJSON says what it is instead of a JSON object.
 func notJSON(data []byte, err error) error {
+	var kind *json.UnmarshalTypeError
 	head := bytes.TrimSpace(data[:min(len(data), 512)])
 	switch {
 	case bytes.HasPrefix(head, []byte("<")):
 		return errors.New("it is XML, and JSON is wanted")
 	case bytes.HasPrefix(head, []byte("SPDXVersion:")):
 		return errors.New("it is SPDX's tag-value form, and JSON is wanted")
+	case errors.As(err, &kind) && kind.Field != "":
+		return fmt.Errorf("%s must be a string", kind.Field)
+	case errors.As(err, &kind):
+		return errors.New("it is JSON, and no object")
 	}
 	return fmt.Errorf("it is not valid JSON: %w", err)
 }

@@ -51,18 +51,25 @@ func FromPlugin(plugin []byte) (*Origin, error) {
 		return nil, ErrNoBuildInfo
 	}
 	info, err := debug.ParseBuildInfo(string(text))
-	if err != nil || info.Main.Path == "" {
+	if err != nil {
 		return nil, fmt.Errorf("%w, and what is in its place cannot be read", ErrNoBuildInfo)
 	}
-	o := &Origin{Package: info.Path, Main: Module{Path: info.Main.Path, Version: released(info.Main.Version)}}
+	o := &Origin{Package: info.Path, Main: moduleOf(&info.Main)}
 	for _, m := range info.Deps {
-		version := Module{m.Path, m.Version, m.Sum}
-		if m.Replace != nil && m.Replace.Version != "" { // else it is a folder
-			version = Module{m.Replace.Path, m.Replace.Version, m.Replace.Sum}
-		}
-		o.Modules = append(o.Modules, version)
+		o.Modules = append(o.Modules, moduleOf(m))
+	}
+	if o.Package == "" || slices.ContainsFunc(append(o.Modules, o.Main), func(m Module) bool { return m.Path == "" }) {
+		return nil, fmt.Errorf("%w, and what is in its place names no module", ErrNoBuildInfo)
 	}
 	return o, nil
+}
+
+// moduleOf is the module that was used: the one in place of m, unless that is a folder, which has no version.
+func moduleOf(m *debug.Module) Module {
+	if r := m.Replace; r != nil && released(r.Version) != "" {
+		m = r
+	}
+	return Module{m.Path, released(m.Version), m.Sum}
 }
 
 // released is a version, or nothing for what is no release.
@@ -73,15 +80,14 @@ func released(version string) string {
 	return version
 }
 
-// listed is a package or a module, as go list -json prints them.
+// listed is a package, as go list -json prints it.
 type listed struct {
-	ImportPath string // of a package
+	ImportPath string
 	DepOnly    bool
-	Module     *listed // that has it
-
-	Path, Version, Sum string // of a module
-	Main               bool
-	Replace            *listed
+	Module     *struct { // that has it
+		debug.Module
+		Main bool
+	}
 }
 
 // FromGoList reads what go list -deps -json, or tinygo list, prints for the plugin's package.
@@ -102,17 +108,17 @@ func FromGoList(data []byte) (*Origin, error) {
 			return nil, fmt.Errorf("value %d is no package: it has no ImportPath; go list -deps -json prints them", n)
 		}
 		m := one.Module
-		switch {
-		case m == nil: // of the standard library
-		case m.Main:
-			o.Main = Module{Path: m.Path}
-		case m.Replace != nil && m.Replace.Version != "":
-			modules[m.Path] = Module{m.Replace.Path, m.Replace.Version, m.Replace.Sum}
-		default:
-			modules[m.Path] = Module{m.Path, m.Version, m.Sum}
+		if m == nil {
+			continue // it is of the standard library
 		}
-		if m != nil && m.Main && !one.DepOnly {
-			o.Package = one.ImportPath
+		used := moduleOf(&m.Module)
+		switch {
+		case used.Path == "":
+			return nil, fmt.Errorf("value %d, %s, has a module without a Path", n, one.ImportPath)
+		case !m.Main:
+			modules[m.Path] = used
+		case !one.DepOnly:
+			o.Package, o.Main = one.ImportPath, used
 		}
 	}
 	if o.Package == "" {
