@@ -48,6 +48,9 @@ func (a *app) attach() *cobra.Command {
 		Example: attachExample,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if f := c.Flags(); !oneOf(f.Changed("sbom"), f.Changed("go-list"), o.buildInfo) {
+				return misuse("one of --sbom, --build-info and --go-list says which bill of materials")
+			}
 			ref, err := reference(args[0])
 			if err != nil {
 				return err
@@ -62,11 +65,19 @@ func (a *app) attach() *cobra.Command {
 	f.StringVar(&o.goList, "go-list", "", "make one of what go list printed: a `file`, or - for standard input")
 	o.connection.flags(f, "", "registry")
 	within(f, &o.timeout)
-	c.MarkFlagsMutuallyExclusive("sbom", "build-info", "go-list")
-	c.MarkFlagsOneRequired("sbom", "build-info", "go-list")
 	f.SetAnnotation("sbom", cobra.BashCompFilenameExt, []string{"json"})
 	f.SetAnnotation("go-list", cobra.BashCompFilenameExt, []string{"json"})
 	return c
+}
+
+func oneOf(given ...bool) bool {
+	n := 0
+	for _, g := range given {
+		if g {
+			n++
+		}
+	}
+	return n == 1
 }
 
 func (a *app) runAttach(ctx context.Context, o *attachOptions, ref registry.Reference) error {

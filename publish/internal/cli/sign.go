@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 
@@ -105,17 +105,21 @@ func describeMade(made sign.Made) string {
 
 // identityOf is the repository that a signature names, as cosign writes it.
 func identityOf(said string, ref registry.Reference) (string, error) {
-	if said == "" && ref.Kind != registry.Remote {
+	if said != "" {
+		var err error
+		if ref, err = registry.Parse(said); err != nil || ref.Kind != registry.Remote || ref.String() != ref.Place() {
+			return "", misuse("--identity %q is no repository: write HOST/REPO", said)
+		}
+	}
+	switch {
+	case ref.Kind != registry.Remote:
 		return "", nil // it is not known yet where it will be pulled from
+	case ref.Host == "docker.io" && !strings.Contains(ref.Repository, "/"):
+		return "index.docker.io/library/" + ref.Repository, nil
+	case ref.Host == "docker.io":
+		return "index.docker.io/" + ref.Repository, nil
 	}
-	if said == "" {
-		said = ref.Place()
-	}
-	repository, err := name.NewRepository(said)
-	if err != nil {
-		return "", misuse("--identity %q is no repository: write HOST/REPO", said)
-	}
-	return repository.Name(), nil
+	return ref.Place(), nil
 }
 
 // writing opens what a reference names, to add to it.
