@@ -5,9 +5,11 @@ COMPILERS ?= tinygo go
 # How long the demo runs without a terminal, such as 20s, ending in a check of every count. Unset: until Ctrl-C.
 DURATION ?=
 # Where `make publish` puts the plugin, such as registry.example.com/team/routelens:1.0, and what the YAML that it prints is for. Flags: to
-# reach the registry (such as --ca-file), for publish push alone, for publish manifest alone (such as --config).
+# reach the registry (such as --ca-file), for publish push alone, for publish manifest alone (such as --config). KEY is the private key to
+# sign with, such as cosign.key, whose password is in COSIGN_PASSWORD, or asked for.
 REF ?=
 FOR ?= istio
+KEY ?=
 REGISTRYFLAGS ?=
 PUSHFLAGS ?=
 MANIFESTFLAGS ?=
@@ -80,12 +82,17 @@ revision = $(shell git rev-parse --verify -q HEAD 2>/dev/null)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 
 .PHONY: publish
-publish: ref plugin build/publish ## build the plugin, push it and print what installs it: REF=HOST/REPO:TAG, FOR=istio, PUSHFLAGS='--version 1.0'
-	@[ -e $(artifact.tinygo) ] && plugin=$(artifact.tinygo) || plugin=$(artifact.go); \
-	pushed=$$(SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) build/publish push $$plugin $(REF) --licenses Apache-2.0 \
+publish: ref plugin build/publish ## build the plugin, push it with a bill of materials, sign it and print what installs it: REF=HOST/REPO:TAG, KEY=cosign.key, FOR=istio, PUSHFLAGS='--version 1.0'
+	@export SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH); [ -e $(artifact.tinygo) ] && plugin=$(artifact.tinygo) || plugin=$(artifact.go); \
+	pushed=$$(build/publish push $$plugin $(REF) --licenses Apache-2.0 \
 		--description 'What passes through the routes of an Envoy, Istio or Envoy Gateway proxy' \
 		$(if $(revision),--revision $(revision)) $(REGISTRYFLAGS) $(PUSHFLAGS)) || exit; \
 	first=$$(echo "$$pushed" | head -n 1); echo "$$pushed" >&2; \
+	from=--build-info; [ $$plugin = $(artifact.go) ] || { from='--go-list build/packages.json'; .ci/build-plugin tinygo build/packages.json || exit; }; \
+	for ref in $$pushed; do \
+		sbom=$$(build/publish attach "$$ref" $$from $(REGISTRYFLAGS)) || exit; \
+		$(if $(KEY),for what in "$$ref" "$$sbom"; do build/publish sign "$$what" --key $(KEY) $(REGISTRYFLAGS) >&2 || exit; done;) \
+	done; \
 	build/publish manifest "$$first" --for $(FOR) $(REGISTRYFLAGS) $(MANIFESTFLAGS)
 
 .PHONY: ref
@@ -123,14 +130,15 @@ publish-e2e: go envoy-bin ## the tests of publish on a real registry, and on Env
 # Each is a module of its own: their dependencies do not go together.
 consumers := build/consumers
 .PHONY: consumers
-consumers: go ## build those who pull plugins, for test-publish: Istio's fetcher, Envoy Gateway's, oras, crane (minutes, 4 GB the first time)
+consumers: go ## build those who pull plugins, for test-publish: Istio's fetcher, Envoy Gateway's, oras, crane, cosign (10 minutes, 6 GB the first time)
 	@mkdir -p $(consumers)
 	cd publish/consumers/istio && go build -o ../../../$(consumers)/istio .
 	cd publish/consumers/gateway && go build -o ../../../$(consumers)/gateway .
 	cd publish/consumers/tools && go build -o ../../../$(consumers)/ tool
+	cd publish/consumers/cosign && go build -o ../../../$(consumers)/ tool
 
 .PHONY: test-publish
-test-publish: consumers envoy-bin ## slow: Istio's fetcher, Envoy Gateway's, oras and crane pull what publish pushed, and the CRDs take its YAML
+test-publish: consumers envoy-bin ## slow: Istio's fetcher, Envoy Gateway's, oras and crane pull what publish pushed, cosign and publish take each other's signatures, and the CRDs take its YAML
 	@cd publish/e2e && ROUTELENS_ENVOY=$(CURDIR)/.cache/bin/envoy ROUTELENS_CONSUMERS=$(CURDIR)/$(consumers) \
 		go test -count=1 -timeout 20m -tags consumers $(E2EFLAGS) ./...
 

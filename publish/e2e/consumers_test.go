@@ -46,17 +46,21 @@ func ways(t testing.TB) []way {
 	}
 }
 
+// flags are those of publish to reach the registry; where it wants a password, that is on standard input.
+func (w way) flags() []string {
+	flags := []string{"--plain-http"}
+	if w.ca != "" {
+		flags = []string{"--ca-file", w.ca}
+	}
+	if w.guarded {
+		flags = append(flags, "-u", user, "--password-stdin")
+	}
+	return flags
+}
+
 func (w way) publish(t testing.TB, args ...string) string {
 	t.Helper()
-	if w.ca == "" {
-		args = append(args, "--plain-http")
-	} else {
-		args = append(args, "--ca-file", w.ca)
-	}
-	if !w.guarded {
-		return must(t, "", args...)
-	}
-	return must(t, password, append(args, "-u", user, "--password-stdin")...)
+	return must(t, password, append(args, w.flags()...)...)
 }
 
 // secret is a Docker configuration with a password for the registry, in a folder of its own.

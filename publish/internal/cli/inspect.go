@@ -226,6 +226,17 @@ func (r *report) attach(ctx context.Context, store *registry.Store, root ocispec
 		return err
 	}
 	for _, b := range belonging {
+		if b.ArtifactType == sign.BundleType && b.Annotations == nil { // the list that takes the place of a referrers API may leave them out
+			data, err := store.Manifest(ctx, b.Descriptor)
+			if err != nil {
+				return err
+			}
+			var manifest ocispec.Manifest
+			if err := json.Unmarshal(data, &manifest); err != nil {
+				return fmt.Errorf("%s: %s is not a valid manifest: %w", store.Ref, b.Digest, err)
+			}
+			b.Annotations = manifest.Annotations
+		}
 		one := attached{kindOf(b), b.ArtifactType, b.Digest, b.Tag}
 		if one.Kind == signature {
 			r.Signatures = append(r.Signatures, one)

@@ -66,7 +66,7 @@ func ParseKey(data []byte, password func() ([]byte, error)) (*Key, error) {
 	if err != nil {
 		return nil, ErrPassword // its own words are about JSON and boxes
 	}
-	signer, err := signature.LoadDefaultSigner(private, options.WithED25519ph())
+	signer, err := signature.LoadSigner(private, crypto.SHA256) // as cosign verify checks each kind of key unless told otherwise
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrKeyFormat, err)
 	}
@@ -94,8 +94,8 @@ func ParsePublicKey(data []byte) (*PublicKey, error) {
 	return newPublicKey(key)
 }
 
-// newPublicKey refuses keys that are too weak. The default hash of a curve follows its size, but not for all versions of cosign; and
-// Ed25519 is used in two ways.
+// newPublicKey refuses keys that are too weak. cosign sign uses the hash that goes with a curve's size and the prehashed form of Ed25519,
+// and cosign verify expects neither.
 func newPublicKey(key crypto.PublicKey) (*PublicKey, error) {
 	if err := goodkey.ValidatePubKey(key); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrKeyFormat, err)
