@@ -39,6 +39,7 @@ or 1 if something failed, or 2 if the command was not understood.`
 
 const rootExample = `  publish push build/routelens.wasm registry.example.com/team/routelens:1.0
   publish inspect registry.example.com/team/routelens:1.0
+  publish sign registry.example.com/team/routelens:1.0 --key cosign.key
   publish copy registry.example.com/team/routelens:1.0 oci-archive:routelens.tar`
 
 // app is what every command has at hand.

@@ -3,6 +3,12 @@ package sign
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -11,6 +17,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/sigstore/sigstore/pkg/signature"
+	"github.com/sigstore/sigstore/pkg/signature/options"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -346,4 +354,29 @@ func TestAnEmptyPasswordEncryptsToo(t *testing.T) {
 	assert.NoError(t, err)
 	_, err = ParseKey(private, func() ([]byte, error) { return nil, nil })
 	assert.NoError(t, err)
+}
+
+func TestEachWayOfUsingAKeyIsTaken(t *testing.T) {
+	large, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	require.NoError(t, err)
+	_, edwards, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	for _, private := range []crypto.Signer{large, edwards} {
+		public, err := newPublicKey(private.Public())
+		require.NoError(t, err)
+		cosignSigns, err := signature.LoadDefaultSigner(private, options.WithED25519ph())
+		require.NoError(t, err)
+		cosignVerifies, err := signature.LoadSigner(private, crypto.SHA256)
+		require.NoError(t, err)
+		for _, signer := range []signature.Signer{cosignSigns, cosignVerifies} {
+			made, err := signer.SignMessage(strings.NewReader("message"))
+			require.NoError(t, err)
+			assert.True(t, public.signed([]byte("message"), made))
+			assert.False(t, public.signed([]byte("massage"), made))
+		}
+	}
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
+	require.NoError(t, err)
+	_, err = newPublicKey(weak.Public())
+	assert.ErrorIs(t, err, ErrKeyFormat)
 }

@@ -89,3 +89,16 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestTheToolsThatMadeItAreRead(t *testing.T) {
+	const producers = "\x02\x08language\x01\x02Go\x08go1.26.8\x0cprocessed-by\x02\x0cDebian clang\x0614.0.6\x06TinyGo\x060.41.1"
+	with := func(body string) []byte {
+		return append(wasmtest.Plugin().Bytes(), "\x00"+string(rune(len(body)+10))+"\x09producers"+body...)
+	}
+	m, err := Read(with(producers))
+	require.NoError(t, err)
+	assert.Equal(t, []Tool{{"Debian clang", "14.0.6"}, {"TinyGo", "0.41.1"}}, m.Tools)
+	m, err = Read(with(producers[:len(producers)-3]))
+	require.NoError(t, err, "no engine minds")
+	assert.Equal(t, []Tool{{"Debian clang", "14.0.6"}}, m.Tools)
+}
