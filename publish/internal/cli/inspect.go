@@ -24,7 +24,7 @@ import (
 const inspectHelp = `Looks at an artifact: its layout, digests and annotations, the plugin in it (its ABI and what it
 imports), what is signed or attached to it, and who can pull it, by the rules of their own fetchers.
 
-The plugin is fetched for it, and checked. Signatures are listed, not verified.`
+The plugin is fetched for it, and checked. Signatures are listed, not verified: publish verify does that.`
 
 const inspectExample = `  publish inspect registry.example.com/team/routelens:1.0
   publish inspect -o json oci-layout:dist:1.0 | jq .plugin.imports`

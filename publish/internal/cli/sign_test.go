@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -143,34 +144,44 @@ func TestASignatureInALayoutNamesNoRepositoryUnlessItIsSaid(t *testing.T) {
 	assert.Equal(t, result{2, "", "publish: --identity \"A B\" is no repository: write HOST/REPO\nSee publish sign --help.\n"}, r)
 }
 
-func TestSigningIsWholeOrCanBeRepeated(t *testing.T) {
+func TestWhatFailsAtAnyRequestCanBeRepeated(t *testing.T) {
 	private, public := keys(t)
-	for _, api := range []bool{true, false} {
-		host, registry := server(t)
-		registry.Referrers = api
-		ref := pluginAt(t, host)
-		for n := 1; ; n++ {
-			left := n
-			registry.Hook = func(w http.ResponseWriter, req *http.Request) bool {
-				if left--; left >= 0 {
-					return false
+	bill := write(t, "sbom.json", []byte(`{"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1}`))
+	for name, args := range map[string][]string{"sign": {"--key", private}, "attach": {"--sbom", bill}} {
+		for _, api := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, referrers API: %t", name, api), func(t *testing.T) {
+				host, registry := server(t)
+				registry.Referrers = api
+				ref := pluginAt(t, host)
+				n := 0
+				for done := false; !done; n++ {
+					require.Less(t, n, 50)
+					left := n
+					registry.Hook = func(w http.ResponseWriter, req *http.Request) bool {
+						if left--; left >= 0 {
+							return false
+						}
+						registrytest.Fail(w, http.StatusForbidden, "DENIED", "no more")
+						return true
+					}
+					r := run(t, append([]string{name, ref, "--plain-http"}, args...)...)
+					registry.Hook = nil
+					if done = r.code == 0; !done {
+						require.Contains(t, r.stderr, "denied")
+						assert.Empty(t, r.stdout)
+					}
 				}
-				registrytest.Fail(w, http.StatusForbidden, "DENIED", "no more")
-				return true
-			}
-			r := run(t, "sign", ref, "--key", private, "--plain-http")
-			registry.Hook = nil
-			if r.code == 0 {
 				require.Greater(t, n, 5, "it failed at some requests")
-				break
-			}
-			require.Less(t, n, 50)
-			require.Contains(t, r.stderr, "denied")
-			assert.Empty(t, r.stdout)
+				if name == "sign" {
+					r := run(t, "verify", ref, "--key", public, "--plain-http")
+					assert.Zero(t, r.code, r.stderr)
+					assert.Equal(t, 2, strings.Count(r.stderr, ": good"), r.stderr)
+				} else {
+					r := run(t, "inspect", ref, "--plain-http")
+					assert.Equal(t, 1, strings.Count(r.stdout, "\nSbom "), r.stdout)
+				}
+			})
 		}
-		r := run(t, "verify", ref, "--key", public, "--plain-http")
-		assert.Zero(t, r.code, r.stderr)
-		assert.Equal(t, 2, strings.Count(r.stderr, ": good"), r.stderr)
 	}
 }
 
