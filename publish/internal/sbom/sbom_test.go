@@ -110,8 +110,8 @@ const goList = `{"ImportPath": "fmt", "Standard": true, "DepOnly": true}
 {"ImportPath": "example.com/c", "DepOnly": true, "Module": {"Path": "example.com/c", "Version": "v3.0.0", "Replace": {"Path": "../c"}}}
 {"ImportPath": "example.com/b", "DepOnly": true, "Module": {"Path": "example.com/b", "Version": "v2.0.0",
   "Replace": {"Path": "example.com/fork", "Version": "v2.0.1", "Sum": "h1:DZmEzADnMIbThFXXslDgq9C0LCC/xzMrONm7iM77RM0="}}}
-{"ImportPath": "example.com/lens/other", "DepOnly": true, "Module": {"Path": "example.com/lens", "Main": true}}
 {"ImportPath": "example.com/lens/plugin", "Module": {"Path": "example.com/lens", "Main": true}}
+{"ImportPath": "example.com/lens/other", "DepOnly": true, "Module": {"Path": "example.com/lens", "Main": true}}
 `
 
 func TestGoListTellsTheSame(t *testing.T) {

@@ -204,6 +204,48 @@ func TestWhatIsNotSignedByTheKeyIsRefused(t *testing.T) {
 	}
 }
 
+func TestASignatureUnderAnotherPayloadIsMadeAgain(t *testing.T) {
+	store, d := stored(t, "plugin")
+	key := cosigns(t)
+	_, err := Sign(t.Context(), store, d, "registry.example/p", key)
+	require.NoError(t, err)
+	tag := registry.CosignTag(d.Digest, "sig")
+	require.NoError(t, forge(store, tag, tag, simplePayload("elsewhere.example/p", d.Digest)))
+	made, err := Sign(t.Context(), store, d, "registry.example/p", key)
+	require.NoError(t, err)
+	assert.Equal(t, Made{Simple: true}, made)
+}
+
+func TestWhatIsTooMuchIsNotRead(t *testing.T) {
+	for want, layers := range map[string][]ocispec.Descriptor{
+		"it cannot be read: it has 1048577 bytes, and 1048576 at most are read":              {{MediaType: SimpleType, Digest: simpleDigest, Size: maxSigned + 1}},
+		"it cannot be read: 1001 signatures in one manifest, and 1000 at most are looked at": make([]ocispec.Descriptor, maxSignatures+1),
+	} {
+		store, d := stored(t, "plugin")
+		require.NoError(t, point(store, registry.CosignTag(d.Digest, "sig"), ocispec.Manifest{MediaType: ocispec.MediaTypeImageManifest, Layers: layers}))
+		_, err := Verify(t.Context(), store, d, cosigns(t).Public)
+		assert.ErrorIs(t, err, ErrUnreadable)
+		assert.EqualError(t, err, want)
+	}
+}
+
+func TestAPayloadThatRefersToTheArtifactIsFound(t *testing.T) {
+	store, d := stored(t, "plugin")
+	key := cosigns(t)
+	_, err := addSimple(t.Context(), store, d, "", key)
+	require.NoError(t, err)
+	tag := registry.CosignTag(d.Digest, "sig")
+	m, err := signatures(t.Context(), store, tag)
+	require.NoError(t, err)
+	m.Subject, m.ArtifactType = &d, "application/vnd.dev.cosign.artifact.sig.v1+json"
+	require.NoError(t, point(store, "moved-away", m))
+	require.NoError(t, point(store, tag, ocispec.Manifest{MediaType: ocispec.MediaTypeImageManifest}))
+	found, err := Verify(t.Context(), store, d, key.Public)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	assert.Empty(t, found[0].Tag)
+}
+
 // move points one tag at what another points at.
 func move(store *registry.Store, from, to string) error {
 	m, err := signatures(context.Background(), store, from)
