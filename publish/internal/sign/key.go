@@ -66,6 +66,10 @@ func ParseKey(data []byte, password func() ([]byte, error)) (*Key, error) {
 	if err != nil {
 		return nil, ErrPassword // its own words are about JSON and boxes
 	}
+	return newKey(private)
+}
+
+func newKey(private crypto.PrivateKey) (*Key, error) {
 	signer, err := signature.LoadSigner(private, crypto.SHA256) // as cosign verify checks each kind of key unless told otherwise
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrKeyFormat, err)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -42,21 +43,26 @@ func given(password string) func() ([]byte, error) {
 	return func() ([]byte, error) { return []byte(password), nil }
 }
 
-// cosigns is the key pair that cosign made.
+// cosigns is the key pair that cosign made. Its password takes a while, as it should.
 func cosigns(t testing.TB) *Key {
-	key, err := ParseKey(file(t, "cosign.key"), given(testPassword))
+	key, err := cosignsOnce()
 	require.NoError(t, err)
 	return key
 }
 
+var cosignsOnce = sync.OnceValues(func() (*Key, error) {
+	data, err := os.ReadFile(filepath.Join("testdata", "cosign.key"))
+	if err != nil {
+		return nil, err
+	}
+	return ParseKey(data, given(testPassword))
+})
+
 func another(t testing.TB) *Key {
-	private, public, err := Generate([]byte("x"))
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	key, err := ParseKey(private, given("x"))
+	key, err := newKey(private)
 	require.NoError(t, err)
-	read, err := ParsePublicKey(public)
-	require.NoError(t, err)
-	assert.Equal(t, read.Hint(), key.Public.Hint())
 	return key
 }
 
@@ -386,6 +392,16 @@ func TestKeysSayWhatIsWrongWithThem(t *testing.T) {
 	}
 	_, err = ParseKey([]byte(strings.ReplaceAll(string(private), sigstoreKey, cosignKey)), given(testPassword))
 	assert.NoError(t, err, "as cosign wrote it at first")
+}
+
+func TestAKeyPairFitsTogether(t *testing.T) {
+	private, public, err := Generate([]byte("x"))
+	require.NoError(t, err)
+	key, err := ParseKey(private, given("x"))
+	require.NoError(t, err)
+	read, err := ParsePublicKey(public)
+	require.NoError(t, err)
+	assert.Equal(t, read.Hint(), key.Public.Hint())
 }
 
 func TestAnEmptyPasswordEncryptsToo(t *testing.T) {
