@@ -73,7 +73,7 @@ func TestInspectSaysWhoCanPull(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	host := serve(t, distribution(t, false))
 	file, _ := plugin(t, 1000)
-	both := strings.Split(must(t, "", "push", file, host+"/p:1", "--format", "both", "--plain-http", "--version", "1.2", "--annotation", "a=b=c"), "\n")
+	both := strings.Split(must(t, "", "push", file, host+"/pp:1", "--format", "both", "--plain-http", "--version", "1.2", "--annotation", "a=b=c"), "\n")
 	require.Len(t, both, 2)
 	for i, layout := range []string{"oci", "compat"} {
 		var report struct {
@@ -85,7 +85,7 @@ func TestInspectSaysWhoCanPull(t *testing.T) {
 				Can  bool
 			}
 		}
-		require.NoError(t, json.Unmarshal([]byte(must(t, "", "inspect", host+"/p:1"+[]string{"", "-compat"}[i], "-o", "json", "--plain-http")), &report))
+		require.NoError(t, json.Unmarshal([]byte(must(t, "", "inspect", host+"/pp:1"+[]string{"", "-compat"}[i], "-o", "json", "--plain-http")), &report))
 		assert.Equal(t, both[i], report.Reference)
 		assert.Equal(t, layout, report.Layout)
 		assert.Equal(t, "0.2.0", report.Plugin.ABI)

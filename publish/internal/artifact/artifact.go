@@ -80,6 +80,15 @@ func (a *Artifact) Size() int64 {
 	return sum
 }
 
+// Blob is the one with a digest.
+func (a *Artifact) Blob(d digest.Digest) (Blob, bool) {
+	i := slices.IndexFunc(a.Blobs, func(b Blob) bool { return b.Digest == d })
+	if i < 0 {
+		return Blob{}, false
+	}
+	return a.Blobs[i], true
+}
+
 // Build makes an artifact. m must have been read from plugin.
 func Build(layout Layout, plugin []byte, m *wasm.Module, meta Metadata) (*Artifact, error) {
 	if err := Fits(layout, len(plugin)); err != nil {

@@ -7,15 +7,12 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/opencontainers/go-digest"
-	"oras.land/oras-go/v2/content"
-
 	"github.com/routelens/routelens/publish/internal/artifact"
 	"github.com/routelens/routelens/publish/internal/registry"
 )
 
-// readBack pulls what was pushed by each consumer's rule, and says who can use it. Where somebody cannot whom the layout is for, or
-// gets other bytes, it fails.
+// readBack pulls what was pushed by each consumer's rule, and says who can use it. Where nobody can whom the layout is for, or the
+// registry gives other bytes than it was sent, it fails.
 func (a *app) readBack(ctx context.Context, client *registry.Client, ref registry.Reference, p pushed, plugin []byte) error {
 	for i, tag := range p.tags {
 		at := ref.Tagged(tag)
@@ -29,12 +26,7 @@ func (a *app) readBack(ctx context.Context, client *registry.Client, ref registr
 		case root.Digest != p.artifact.Manifest.Digest:
 			err = fmt.Errorf("%s was pushed as %s and is now %s: somebody else moved the tag meanwhile", at, p.artifact.Manifest.Digest, root.Digest)
 		case i == 0: // the others point at the same
-			var manifest *artifact.Manifest
-			if manifest, err = artifact.Open(ctx, store, root); err == nil {
-				err = a.consume(ctx, store, at, manifest, plugin, p.artifact.Layout)
-			} else {
-				err = store.Explain(err)
-			}
+			err = a.consume(ctx, store, p, plugin)
 		}
 		if err = errors.Join(err, store.Close()); err != nil {
 			return fmt.Errorf("it was pushed as %s, but not found so when it was read back:\n%w", ref.At(p.artifact.Manifest.Digest), err)
@@ -43,9 +35,17 @@ func (a *app) readBack(ctx context.Context, client *registry.Client, ref registr
 	return nil
 }
 
-// consume does as each consumer does.
-func (a *app) consume(ctx context.Context, store *registry.Store, at registry.Reference, manifest *artifact.Manifest, plugin []byte, layout artifact.Layout) error {
-	got := map[digest.Digest][]byte{}
+// consume fetches everything, and does with it as each consumer does.
+func (a *app) consume(ctx context.Context, store *registry.Store, p pushed, plugin []byte) error {
+	manifest, err := artifact.Open(ctx, store, p.artifact.Manifest.Descriptor)
+	if err != nil {
+		return store.Explain(err)
+	}
+	for _, sent := range p.artifact.Blobs {
+		if err := artifact.Same(ctx, store, sent); err != nil {
+			return store.Explain(err)
+		}
+	}
 	var can, cannot []string
 	usable := false
 	for _, consumer := range artifact.Consumers {
@@ -54,22 +54,23 @@ func (a *app) consume(ctx context.Context, store *registry.Store, at registry.Re
 			cannot = append(cannot, consumer.Name)
 			continue
 		}
-		data, ok := got[found.Layer.Digest]
-		if !ok {
-			if data, err = found.Plugin(ctx, content.Fetcher(store)); err != nil {
-				return store.Explain(err)
-			}
-			got[found.Layer.Digest] = data
+		layer, _ := p.artifact.Blob(found.Layer.Digest)
+		if data, err := found.In(layer.Bytes); err != nil || !bytes.Equal(data, plugin) {
+			return errors.Join(fmt.Errorf("%s gets another plugin from %s than was pushed", consumer.Name, store.Ref), err)
 		}
-		if !bytes.Equal(data, plugin) {
-			return fmt.Errorf("%s gets other bytes from %s than were pushed", consumer.Name, at)
+		usable = usable || found.Layout == p.artifact.Layout
+		if _, err := consumer.In(store.Ref.Repository, &manifest.Manifest); err != nil {
+			cannot = append(cannot, fmt.Sprintf("%s (%v)", consumer.Name, err))
+			continue
 		}
-		usable = usable || found.Layout == layout
 		can = append(can, consumer.Name)
 	}
 	if !usable {
-		return fmt.Errorf("nobody finds the plugin in %s where the layout %s puts it", at, layout)
+		return fmt.Errorf("nobody finds the plugin in %s where the layout %s puts it", store.Ref, p.artifact.Layout)
 	}
-	a.say("%s: read back, and as it was sent; who can pull it: %s; not: %s", at, strings.Join(can, ", "), strings.Join(cannot, ", "))
+	if len(can) == 0 {
+		can = []string{"nobody"}
+	}
+	a.say("%s: read back, and as it was sent; who can pull it: %s; not: %s", store.Ref, strings.Join(can, ", "), strings.Join(cannot, ", "))
 	return nil
 }

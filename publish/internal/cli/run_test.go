@@ -122,7 +122,7 @@ func TestAFileThatEnvoyWouldNotLoadIsNotSent(t *testing.T) {
 	bad.Exports = bad.Exports[:1]
 	bad.Imports[0].Name = "proxy_redis_call"
 	file := write(t, "bad.wasm", bad.Bytes())
-	got := run(t, "push", file, host+"/p:1", "--plain-http")
+	got := run(t, "push", file, host+"/pp:1", "--plain-http")
 	assert.Equal(t, result{1, "", "publish: " + file + ` is not pushed:
   it exports no function proxy_abi_version_0_2_*: it is no proxy-wasm plugin, or its main package does not use a proxy-wasm SDK
   it exports neither proxy_on_memory_allocate nor malloc: Envoy can hand it no data
@@ -130,14 +130,14 @@ func TestAFileThatEnvoyWouldNotLoadIsNotSent(t *testing.T) {
 To push it all the same, for another proxy or a newer one: --no-check
 `}, got)
 	text := write(t, "x.wat", []byte("(module)"))
-	got = run(t, "push", text, host+"/p:1", "--plain-http", "--no-check")
+	got = run(t, "push", text, host+"/pp:1", "--plain-http", "--no-check")
 	assert.Equal(t, 1, got.code, "no flag makes it a module")
 	assert.Contains(t, got.stderr, text+" is not pushed:\n  not a Wasm module")
 	assert.Empty(t, r.Requests(), "nothing was asked or sent")
 
-	got = run(t, "push", file, host+"/p:1", "--plain-http", "--no-check")
+	got = run(t, "push", file, host+"/pp:1", "--plain-http", "--no-check")
 	assert.Zero(t, got.code, got.stderr)
-	got = run(t, "inspect", host+"/p:1", "--plain-http")
+	got = run(t, "inspect", host+"/pp:1", "--plain-http")
 	assert.Contains(t, got.stdout, "Istio: no: Envoy would not load the plugin\n")
 	assert.Contains(t, got.stdout, "Why Envoy would not load it\n  it exports no function")
 }
@@ -145,15 +145,27 @@ To push it all the same, for another proxy or a newer one: --no-check
 func TestPushSaysWhatItDidAndPrintsTheDigestAlone(t *testing.T) {
 	host, _ := server(t)
 	file := pluginFile(t)
-	first := run(t, "push", file, host+"/p:1", "latest", "--plain-http")
-	assert.Regexp(t, `^`+host+`/p@sha256:[0-9a-f]{64}\n$`, first.stdout)
+	first := run(t, "push", file, host+"/pp:1", "latest", "--plain-http")
+	assert.Regexp(t, `^`+host+`/pp@sha256:[0-9a-f]{64}\n$`, first.stdout)
 	assert.Equal(t, file+`: 131 bytes, proxy-wasm ABI 0.2.0, 1 import
-`+host+`/p: 189 bytes uploaded in 2 blobs (oci), tags 1, latest set
-`+host+`/p:1: read back, and as it was sent; who can pull it: Istio, Envoy Gateway; not: Wasm tools (CNCF layout)
+`+host+`/pp: 189 bytes uploaded in 2 blobs (oci), tags 1, latest set
+`+host+`/pp:1: read back, and as it was sent; who can pull it: Istio, Envoy Gateway; not: Wasm tools (CNCF layout)
 `, first.stderr)
-	again := run(t, "push", file, host+"/p:1", "--plain-http", "--no-verify")
+	again := run(t, "push", file, host+"/pp:1", "--plain-http", "--no-verify")
 	assert.Equal(t, first.stdout, again.stdout)
-	assert.Contains(t, again.stderr, host+"/p: nothing to upload (oci), tag 1 as before\n")
+	assert.Contains(t, again.stderr, host+"/pp: nothing to upload (oci), tag 1 as before\n")
+}
+
+func TestARepositoryThatNoProxyCanNameIsTold(t *testing.T) {
+	host, _ := server(t)
+	pushed := run(t, "push", pluginFile(t), host+"/p:1", "--plain-http")
+	require.Zero(t, pushed.code, "others may pull from it: %s", pushed.stderr)
+	const why = "it reads names of repositories with 2 to 255 characters, and this one has 1"
+	assert.Contains(t, pushed.stderr, "who can pull it: nobody; not: Istio ("+why+"), Envoy Gateway ("+why+"), Wasm tools (CNCF layout)\n")
+	assert.Contains(t, run(t, "inspect", host+"/p:1", "--plain-http").stdout, "  Istio: no: "+why+"\n")
+	r := run(t, "manifest", host+"/p:1", "--plain-http", "--for", "envoy-gateway", "--target", "Gateway/eg")
+	assert.Equal(t, result{1, "", "publish: " + host + "/p:1: Envoy Gateway could not pull it: " + why + "\n" +
+		"Copy it to another repository: publish copy " + host + "/p:1 " + host + "/NAME\n"}, r)
 }
 
 func TestTheDigestFollowsFromInputAlone(t *testing.T) {
@@ -240,10 +252,10 @@ func TestAFullDiskIsNamed(t *testing.T) {
 func TestInspectIsForPeopleAndForPrograms(t *testing.T) {
 	host, _ := server(t)
 	for _, format := range []string{"oci", "compat", "cncf"} {
-		pushed := run(t, "push", pluginFile(t), host+"/p:"+format, "--plain-http", "--format", format, "--version", "1.0", "--description", "A plugin")
+		pushed := run(t, "push", pluginFile(t), host+"/pp:"+format, "--plain-http", "--format", format, "--version", "1.0", "--description", "A plugin")
 		require.Zero(t, pushed.code, pushed.stderr)
 		for _, output := range []string{"text", "json"} {
-			r := run(t, "inspect", host+"/p:"+format, "--plain-http", "-o", output)
+			r := run(t, "inspect", host+"/pp:"+format, "--plain-http", "-o", output)
 			require.Zero(t, r.code, r.stderr)
 			goldentest.Equal(t, "testdata/inspect-"+format+"."+output, strings.ReplaceAll(r.stdout, host, "HOST"))
 			assert.Equal(t, output == "json", json.Valid([]byte(r.stdout)))
