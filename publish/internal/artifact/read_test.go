@@ -189,7 +189,7 @@ func TestAHostileSizeIsNotMadeRoomFor(t *testing.T) {
 
 func TestOfAnIndexTheImageIsTakenThatIstioTakes(t *testing.T) {
 	data, m := module(t)
-	a, err := Build(OCI, data, m, Metadata{})
+	a, err := Build(OCI, of(data, m), Metadata{})
 	require.NoError(t, err)
 	s := store(t, a)
 	for name, c := range map[string]struct {

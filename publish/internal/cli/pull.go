@@ -69,9 +69,9 @@ func (a *app) runPull(ctx context.Context, store *registry.Store, c *connection,
 	if err != nil {
 		return fmt.Errorf("%s: %w\nSee publish inspect %s", ref, err, ref)
 	}
-	c.progress.start(a.err, "pulling", found.Layer.Size)
+	c.received.start("pulling", found.Layer.Size)
 	plugin, err := found.Plugin(ctx, store)
-	c.progress.stop()
+	c.received.stop()
 	if err != nil {
 		return readError(store, err)
 	}

@@ -44,19 +44,22 @@ func (s style) verdict(yes bool) string {
 
 // progress draws a bar of bytes on a terminal, and nothing elsewhere.
 type progress struct {
-	mu  sync.Mutex
-	bar *progressbar.ProgressBar
+	to io.Writer // nil where there is no terminal
+
+	mu    sync.Mutex
+	bar   *progressbar.ProgressBar
+	early int64 // bytes that came before the bar
 }
 
 // start begins a bar. total is negative where it is not known.
-func (p *progress) start(w io.Writer, doing string, total int64) {
-	if !isTerminal(w) {
+func (p *progress) start(doing string, total int64) {
+	if p.to == nil {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.bar = progressbar.NewOptions64(total,
-		progressbar.OptionSetWriter(w),
+		progressbar.OptionSetWriter(p.to),
 		progressbar.OptionSetDescription(doing),
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionSetWidth(30),
@@ -64,14 +67,18 @@ func (p *progress) start(w io.Writer, doing string, total int64) {
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionEnableColorCodes(false),
 	)
+	p.bar.Add64(p.early)
+	p.early = 0
 }
 
 func (p *progress) add(n int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.bar != nil {
-		p.bar.Add64(n)
+	if p.bar == nil {
+		p.early += n
+		return
 	}
+	p.bar.Add64(n)
 }
 
 // stop takes the bar away.
