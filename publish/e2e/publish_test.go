@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -124,14 +125,28 @@ func TestTheSecondPushUploadsNothing(t *testing.T) {
 	w := &watcher{Handler: distribution(t, false)}
 	host := serve(t, w)
 	file, _ := plugin(t, 100<<10)
-	push := []string{"push", file, host + "/p:1", "--plain-http", "--no-verify"}
-	first := must(t, "", push...)
-	w.take()
-	assert.Equal(t, first, must(t, "", push...))
-	assert.Equal(t, []string{"HEAD /v2/p/manifests/1"}, w.take())
+	for _, format := range []string{"oci", "compat", "cncf", "both"} {
+		push := []string{"push", file, host + "/" + format + ":1", "--plain-http", "--format", format}
+		first := must(t, "", push...)
+		assert.NotEmpty(t, w.takeChanges(), "the first push uploads something")
+		assert.Equal(t, first, must(t, "", push...), "the same digest")
+		assert.Empty(t, w.takeChanges(), format)
 
-	assert.Equal(t, first, must(t, "", append(push, "2")...))
-	assert.NotContains(t, strings.Join(w.take(), "\n"), "POST", "another tag needs no upload either")
+		assert.Equal(t, first, must(t, "", append(push, "2")...))
+		for _, change := range w.takeChanges() {
+			assert.Regexp(t, `^PUT /v2/`+format+`/manifests/2(-compat)?$`, change, "another tag needs no upload either")
+		}
+	}
+	push := []string{"push", file, host + "/oci:1", "--plain-http", "--no-verify"}
+	must(t, "", push...)
+	assert.Equal(t, []string{"HEAD /v2/oci/manifests/1"}, w.take())
+}
+
+// takeChanges are the requests that would change something.
+func (w *watcher) takeChanges() []string {
+	return slices.DeleteFunc(w.take(), func(request string) bool {
+		return strings.HasPrefix(request, "HEAD ") || strings.HasPrefix(request, "GET ")
+	})
 }
 
 func TestACopyKeepsTheDigestThroughAnArchive(t *testing.T) {

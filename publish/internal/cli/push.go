@@ -22,8 +22,9 @@ const pushHelp = `Pushes a plugin, so that one reference installs it.
 
 First the file is read: what no Envoy could load is refused, with every reason, and nothing is sent.
 Then content that the registry has is not sent again, and the tag is moved last, in one step: a push
-that fails leaves it as it was. In the end the artifact is pulled back by the rules of those who
-will pull it, and compared with the file.
+that fails leaves it as it was. In the end the artifact is looked for by the rules of those who will
+pull it: the tag must give the manifest that was sent, and the registry must have every blob with
+its digest and size. With --verify-whole every byte is pulled back and compared.
 
 Formats:
   oci      two layers with media types of their own: what Istio and Envoy Gateway call an artifact
@@ -50,13 +51,14 @@ type pushOptions struct {
 	annotations []string
 	noCheck     bool
 	noVerify    bool
+	verifyWhole bool
 }
 
 func (a *app) push() *cobra.Command {
 	o := &pushOptions{}
 	c := &cobra.Command{
 		Use:     "push FILE REF [TAG...]",
-		Short:   "Check a plugin, push it, and pull it back",
+		Short:   "Check a plugin, push it, and see who can pull it",
 		Long:    pushHelp,
 		Example: pushExample,
 		Args:    cobra.MinimumNArgs(2),
@@ -68,6 +70,9 @@ func (a *app) push() *cobra.Command {
 			}
 			if ref.Digest != "" {
 				return misuse("%s: a push needs a tag; the digest follows from what is pushed", ref)
+			}
+			if o.noVerify && o.verifyWhole {
+				return misuse("--no-verify and --verify-whole: one of them")
 			}
 			o.tags = append([]string{ref.Name()}, args[2:]...)
 			return a.runPush(c.Context(), o, ref)
@@ -83,7 +88,8 @@ func (a *app) push() *cobra.Command {
 	f.StringVar(&o.meta.Description, "description", "", "annotation: what it is, for a person")
 	f.StringArrayVar(&o.annotations, "annotation", nil, "another annotation, `key=value`; may be repeated")
 	f.BoolVar(&o.noCheck, "no-check", false, "push a plugin that Envoy would not load, for another proxy or a newer one")
-	f.BoolVar(&o.noVerify, "no-verify", false, "do not pull it back")
+	f.BoolVar(&o.noVerify, "no-verify", false, "do not look whether it can be pulled")
+	f.BoolVar(&o.verifyWhole, "verify-whole", false, "pull it back, and compare every byte")
 	o.connection.flags(f, "", "registry")
 	within(f, &o.timeout)
 	c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"oci", "compat", "both", "cncf"}, cobra.ShellCompDirectiveNoFileComp))
@@ -113,7 +119,7 @@ func (a *app) runPush(ctx context.Context, o *pushOptions, ref registry.Referenc
 	}
 	ctx, stop := bounded(ctx, o.timeout)
 	defer stop()
-	back := &readBack{client: client, ref: ref, plugin: plugin.Bytes, progress: &o.connection.received, blobs: map[digest.Digest]func() error{}}
+	back := &readBack{client: client, ref: ref, plugin: plugin.Bytes, whole: o.verifyWhole || ref.Kind != registry.Remote, progress: &o.connection.received, blobs: map[digest.Digest]func() error{}}
 	done, err := a.send(ctx, client, o, ref, layouts, plugin, back)
 	if err != nil {
 		return err
@@ -124,7 +130,7 @@ func (a *app) runPush(ctx context.Context, o *pushOptions, ref registry.Referenc
 			if err != nil {
 				return err
 			}
-			a.say("%s: read back, and as it was sent; %s", ref.Tagged(p.tags[0]), verdict)
+			a.say("%s: %s", ref.Tagged(p.tags[0]), verdict)
 		}
 		fmt.Fprintln(a.out, ref.At(p.artifact.Manifest.Digest))
 	}

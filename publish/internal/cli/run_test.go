@@ -149,7 +149,7 @@ func TestPushSaysWhatItDidAndPrintsTheDigestAlone(t *testing.T) {
 	assert.Regexp(t, `^`+host+`/pp@sha256:[0-9a-f]{64}\n$`, first.stdout)
 	assert.Equal(t, file+`: 131 bytes, proxy-wasm ABI 0.2.0, 1 import
 `+host+`/pp: 189 bytes uploaded in 2 blobs (oci), tags 1, latest set
-`+host+`/pp:1: read back, and as it was sent; who can pull it: Istio, Envoy Gateway; not: Wasm tools (CNCF layout)
+`+host+`/pp:1: there, with the digests and sizes that were sent; who can pull it: Istio, Envoy Gateway; not: Wasm tools (CNCF layout)
 `, first.stderr)
 	again := run(t, "push", file, host+"/pp:1", "--plain-http", "--no-verify")
 	assert.Equal(t, first.stdout, again.stdout)
@@ -196,7 +196,7 @@ func TestATagThatSomebodyElseMovesIsNoticed(t *testing.T) {
 	require.Zero(t, run(t, "push", write(t, "o.wasm", other.Bytes()), host+"/p:theirs", "--plain-http").code)
 	moved := false
 	r.Hook = func(w http.ResponseWriter, req *http.Request) bool {
-		if moved && req.Method == "HEAD" && strings.HasSuffix(req.URL.Path, "/manifests/1") {
+		if moved && req.Method == "GET" && strings.HasSuffix(req.URL.Path, "/manifests/1") {
 			http.Redirect(w, req, "/v2/p/manifests/theirs", http.StatusTemporaryRedirect)
 			return true
 		}

@@ -222,7 +222,7 @@ func (e *Error) broke(r Reference, c *Client, err error) {
 	case errors.Is(err, errHelper):
 		e.Fault, e.Said, e.Do = ErrCredentials, text, "Run docker-credential-… by hand to see why, or use --username and --password-stdin."
 	case errors.Is(err, content.ErrMismatchedDigest), errors.Is(err, content.ErrTrailingData), errors.Is(err, content.ErrInvalidDescriptorSize),
-		strings.Contains(text, "mismatch digest"), strings.Contains(text, "mismatch Content-Length"), strings.Contains(text, "expected content size of"):
+		strings.Contains(text, "mismatch digest"), strings.Contains(text, "digest mismatch in Docker-Content-Digest"), strings.Contains(text, "mismatch Content-Length"), strings.Contains(text, "expected content size of"):
 		e.Fault, e.Said, e.Do = ErrDigest, text, tampered
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		e.Fault, e.Do = ErrDiskFull, "Make room, or write somewhere else."
