@@ -311,7 +311,6 @@ func TestNamesAreJudgedAsTheConsumersReadThem(t *testing.T) {
 		"a tag of 128":            w.host + "/pp:" + strings.Repeat("T", 128),
 		"a tag with all":          w.host + "/pp:_A.b-9",
 		"a host without a dot":    "localhost:" + port + "/pp:1",
-		"a host in capitals":      "LOCALHOST:" + port + "/pp:1",
 	} {
 		pinned := w.publish(t, "push", file, ref)
 		var report struct {

@@ -63,8 +63,7 @@ func (a *app) client(c *connection, timeout time.Duration) (*registry.Client, er
 	}
 	c.options.Timeout = timeout
 	c.options.Agent = "routelens-publish/" + strings.Trim(version(), "()")
-	if isTerminal(a.err) {
-		c.sent.to, c.received.to = a.err, a.err
+	if c.sent.on(a.err) && c.received.on(a.err) {
 		c.options.Sent, c.options.Received = c.sent.add, c.received.add
 	}
 	return registry.New(c.options)

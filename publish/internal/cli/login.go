@@ -1,16 +1,13 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 const loginHelp = `Checks a name and a password, or a token, with a registry, and keeps them where Docker does: in its
@@ -67,7 +64,7 @@ func (a *app) ask(c *connection, host string) error {
 	}
 	if c.options.Username == "" {
 		fmt.Fprintf(a.err, "Name for %s: ", host)
-		name, err := bufio.NewReader(a.in).ReadString('\n')
+		name, err := a.line(false)
 		if err != nil {
 			return err
 		}
@@ -76,12 +73,11 @@ func (a *app) ask(c *connection, host string) error {
 		}
 	}
 	fmt.Fprint(a.err, "Password or token (it does not show): ")
-	password, err := term.ReadPassword(int(a.in.(*os.File).Fd()))
-	fmt.Fprintln(a.err)
+	password, err := a.line(true)
 	if err != nil {
 		return err
 	}
-	if c.options.Password = string(password); c.options.Password == "" {
+	if c.options.Password = password; c.options.Password == "" {
 		return errors.New("no password was given")
 	}
 	c.asked = true
