@@ -218,7 +218,7 @@ func (a *app) readPlugin(file string, noCheck bool) (plugin artifact.Plugin, err
 // readDigested reads so many bytes, and computes their digest beside that: either takes about as long.
 func readDigested(from io.Reader, size int64) (data []byte, sum digest.Digest, err error) {
 	const piece = 1 << 20
-	data = make([]byte, size)
+	data = inLargePages(make([]byte, size))
 	pieces, done := make(chan []byte, size/piece+1), make(chan digest.Digest)
 	go func() {
 		digester := digest.Canonical.Digester()
