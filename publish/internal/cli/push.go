@@ -132,7 +132,9 @@ func (a *app) runPush(ctx context.Context, o *pushOptions, ref registry.Referenc
 			}
 			a.say("%s: %s", ref.Tagged(p.tags[0]), verdict)
 		}
-		fmt.Fprintln(a.out, ref.At(p.artifact.Manifest.Digest))
+		if _, err := fmt.Fprintln(a.out, ref.At(p.artifact.Manifest.Digest)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -165,8 +167,8 @@ func (o *pushOptions) complete() ([]artifact.Layout, error) {
 		all = append(slices.Clone(all), suffixed(o.tags)...)
 	}
 	for i, tag := range all {
-		if !registry.ValidTag(tag) {
-			return nil, misuse("%q is no tag", tag)
+		if err := registry.CheckTag(tag); err != nil {
+			return nil, usageError{err}
 		}
 		if slices.Contains(all[:i], tag) {
 			return nil, misuse("tag %s is given twice", tag)

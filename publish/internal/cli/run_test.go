@@ -93,23 +93,23 @@ func TestWhatIsNotUnderstoodIsAMisuse(t *testing.T) {
 	host, _ := server(t)
 	file := pluginFile(t)
 	for want, args := range map[string][]string{
-		"publish: unknown command \"pushh\" for \"publish\"\n\nDid you mean this?\n\tpush\n\nSee publish --help.\n":                                        {"pushh"},
-		"publish: unknown command \"chekc\" for \"publish config\"\nSee publish config --help.\n":                                                          {"config", "chekc"},
-		"publish: requires at least 2 arg(s), only received 1\nSee publish push --help.\n":                                                                 {"push", file},
-		"publish: unknown flag: --formt\nSee publish push --help.\n":                                                                                       {"push", "--formt", "x"},
-		"publish: no format \"zip\": there are oci, compat, both and cncf\nSee publish push --help.\n":                                                     {"push", file, host + "/p:1", "--format", "zip"},
-		"publish: annotation \"x\" must be key=value\nSee publish push --help.\n":                                                                          {"push", file, host + "/p:1", "--annotation", "x"},
-		"publish: not a reference: \"team\" is no registry's host: write HOST/REPO:TAG, such as docker.io/team/p\nSee publish push --help.\n":              {"push", file, "team/p:1"},
-		"publish: \".a\" is no tag\nSee publish push --help.\n":                                                                                            {"push", file, host + "/p:1", ".a"},
-		"publish: tag 1-compat is given twice\nSee publish push --help.\n":                                                                                 {"push", file, host + "/p:1", "1-compat", "--format", "both"},
-		"publish: --username needs --password-stdin, so that the password shows in no list of processes\nSee publish tags --help.\n":                       {"tags", host + "/p", "--username", "x"},
-		"publish: --password-stdin needs --username\nSee publish tags --help.\n":                                                                           {"tags", host + "/p", "--password-stdin"},
-		"publish: " + host + "/p:1: tags wants " + host + "/p alone\nSee publish tags --help.\n":                                                           {"tags", host + "/p:1"},
-		"publish: --output says where the plugin goes: a file, or - for standard output\nSee publish pull --help.\n":                                       {"pull", host + "/p:1"},
-		"publish: no output \"yaml\": there are text and json\nSee publish inspect --help.\n":                                                              {"inspect", host + "/p:1", "-o", "yaml"},
-		"publish: without a terminal, login needs --username and --password-stdin\nSee publish login --help.\n":                                            {"login", host},
-		"publish: --password-stdin and --from-password-stdin cannot both read standard input; publish login keeps one of them\nSee publish copy --help.\n": {"copy", host + "/p:1", host + "/q:1", "-u", "x", "--password-stdin", "--from-username", "x", "--from-password-stdin"},
-		"publish: the name of a registry is its host, with its port if it has one, such as registry.example.com\nSee publish logout --help.\n":             {"logout", "a/b"},
+		"publish: unknown command \"pushh\" for \"publish\"\n\nDid you mean this?\n\tpush\n\nSee publish --help.\n":                                                     {"pushh"},
+		"publish: unknown command \"chekc\" for \"publish config\"\nSee publish config --help.\n":                                                                       {"config", "chekc"},
+		"publish: requires at least 2 arg(s), only received 1\nSee publish push --help.\n":                                                                              {"push", file},
+		"publish: unknown flag: --formt\nSee publish push --help.\n":                                                                                                    {"push", "--formt", "x"},
+		"publish: no format \"zip\": there are oci, compat, both and cncf\nSee publish push --help.\n":                                                                  {"push", file, host + "/p:1", "--format", "zip"},
+		"publish: annotation \"x\" must be key=value\nSee publish push --help.\n":                                                                                       {"push", file, host + "/p:1", "--annotation", "x"},
+		"publish: not a reference: \"team\" is no registry's host: write HOST/REPO:TAG, such as docker.io/team/p\nSee publish push --help.\n":                           {"push", file, "team/p:1"},
+		"publish: \".a\" is no tag, which is up to 128 letters, digits, dots, dashes and underscores, and begins with none of dot and dash\nSee publish push --help.\n": {"push", file, host + "/p:1", ".a"},
+		"publish: tag 1-compat is given twice\nSee publish push --help.\n":                                                                                              {"push", file, host + "/p:1", "1-compat", "--format", "both"},
+		"publish: --username needs --password-stdin, so that the password shows in no list of processes\nSee publish tags --help.\n":                                    {"tags", host + "/p", "--username", "x"},
+		"publish: --password-stdin needs --username\nSee publish tags --help.\n":                                                                                        {"tags", host + "/p", "--password-stdin"},
+		"publish: " + host + "/p:1: tags wants " + host + "/p alone\nSee publish tags --help.\n":                                                                        {"tags", host + "/p:1"},
+		"publish: --output says where the plugin goes: a file, or - for standard output\nSee publish pull --help.\n":                                                    {"pull", host + "/p:1"},
+		"publish: no output \"yaml\": there are text and json\nSee publish inspect --help.\n":                                                                           {"inspect", host + "/p:1", "-o", "yaml"},
+		"publish: without a terminal, login needs --username and --password-stdin\nSee publish login --help.\n":                                                         {"login", host},
+		"publish: --password-stdin and --from-password-stdin cannot both read standard input; publish login keeps one of them\nSee publish copy --help.\n":              {"copy", host + "/p:1", host + "/q:1", "-u", "x", "--password-stdin", "--from-username", "x", "--from-password-stdin"},
+		"publish: the name of a registry is its host, with its port if it has one, such as registry.example.com\nSee publish logout --help.\n":                          {"logout", "a/b"},
 	} {
 		r := run(t, args...)
 		assert.Equal(t, result{2, "", want}, r, strings.Join(args, " "))
@@ -239,6 +239,19 @@ func TestPullReplacesTheFileOnlyWhenItIsWhole(t *testing.T) {
 	got = run(t, "pull", host+"/p:1", "-o", filepath.Join(filepath.Dir(file), "none", "x"), "--plain-http")
 	assert.Equal(t, 1, got.code)
 }
+
+func TestAResultThatCannotBePrintedIsAFailure(t *testing.T) {
+	host, _ := server(t)
+	for _, args := range [][]string{{"push", pluginFile(t), host + "/pp:1"}, {"inspect", host + "/pp:1"}, {"tags", host + "/pp"}} {
+		full, stderr := errorWriter{syscall.ENOSPC}, &bytes.Buffer{}
+		assert.Equal(t, 1, Run(context.Background(), append(args, "--plain-http"), nil, full, stderr), args[0])
+		assert.Contains(t, stderr.String(), "publish: no space left on device\n")
+	}
+}
+
+type errorWriter struct{ error }
+
+func (w errorWriter) Write([]byte) (int, error) { return 0, w.error }
 
 func TestAFullDiskIsNamed(t *testing.T) {
 	err := error(&fs.PathError{Op: "write", Path: "plugin.wasm", Err: syscall.ENOSPC})
