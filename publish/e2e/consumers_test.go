@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -268,18 +269,8 @@ func TestWhatOthersPushIsJudgedAsTheConsumersDo(t *testing.T) {
 	} {
 		ref := w.host + "/team/p:" + tag
 		push(ref)
-		var report struct {
-			Consumers []struct {
-				Name, Reason string
-				Can          bool
-			}
-		}
-		require.NoError(t, json.Unmarshal([]byte(w.publish(t, "inspect", ref, "-o", "json")), &report))
-		for _, judged := range report.Consumers {
-			pull, ok := consumers[judged.Name]
-			if !ok {
-				continue
-			}
+		for _, judged := range w.judged(t, ref) {
+			pull := consumers[judged.Name]
 			t.Run(tag+", "+judged.Name, func(t *testing.T) {
 				got, err := pull(t, w, ref)
 				require.Equal(t, judged.Can, err == nil, "publish said %q, the consumer: %v", judged.Reason, err)
@@ -289,6 +280,21 @@ func TestWhatOthersPushIsJudgedAsTheConsumersDo(t *testing.T) {
 			})
 		}
 	}
+}
+
+// verdict is what publish says of one of the consumers.
+type verdict struct {
+	Name, Reason string
+	Can          bool
+}
+
+// judged is what publish says of each of them.
+func (w way) judged(t testing.TB, ref string) []verdict {
+	var report struct{ Consumers []verdict }
+	require.NoError(t, json.Unmarshal([]byte(w.publish(t, "inspect", ref, "-o", "json")), &report))
+	known := slices.DeleteFunc(report.Consumers, func(v verdict) bool { return consumers[v.Name] == nil })
+	require.Len(t, known, len(consumers))
+	return known
 }
 
 // The registry is one that takes any name, so that it is the consumers' parsers that refuse.
@@ -313,18 +319,8 @@ func TestNamesAreJudgedAsTheConsumersReadThem(t *testing.T) {
 		"a host without a dot":    "localhost:" + port + "/pp:1",
 	} {
 		pinned := w.publish(t, "push", file, ref)
-		var report struct {
-			Consumers []struct {
-				Name, Reason string
-				Can          bool
-			}
-		}
-		require.NoError(t, json.Unmarshal([]byte(w.publish(t, "inspect", ref, "-o", "json")), &report))
-		for _, judged := range report.Consumers {
-			pull, ok := consumers[judged.Name]
-			if !ok {
-				continue
-			}
+		for _, judged := range w.judged(t, ref) {
+			pull := consumers[judged.Name]
 			if !judged.Can {
 				refused++
 			}

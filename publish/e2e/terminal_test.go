@@ -213,7 +213,7 @@ func TestTheBarStaysOnItsLineAndGoes(t *testing.T) {
 	host := serve(t, slow(distribution(t, false)))
 	file, _ := plugin(t, 4<<20)
 	out := filepath.Join(t.TempDir(), "x")
-	for _, columns := range []int{120, 20, 3} {
+	for _, columns := range []int{120, 20, 8} {
 		ref := fmt.Sprintf("%s/in%d:1", host, columns)
 		for _, args := range [][]string{
 			{"push", file, ref, "--verify-whole"},
@@ -239,6 +239,26 @@ func TestTheBarStaysOnItsLineAndGoes(t *testing.T) {
 	r := publish(t, "", "push", file, host+"/qq:1", "--plain-http")
 	assert.NotContains(t, r.stderr, "pushing", "no terminal, no bar")
 	assert.NotContains(t, r.stderr, "\r")
+}
+
+func TestCtrlCTakesTheBarAway(t *testing.T) {
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	host := serve(t, slow(distribution(t, false)))
+	file, _ := plugin(t, 32<<20)
+	s := atTerminal(t, 60, "", binary(t), "push", file, host+"/pp:1", "--plain-http")
+	s.waitFor("pushing")
+	s.press("\x03")
+	assert.Equal(t, 1, s.end(), s.text())
+	_, said := frames(s.text())
+	assert.Equal(t, screen(said, 60), screen(s.text(), 60), "nothing is left of the bar")
+	assert.Contains(t, said, ": interrupted\r\n")
+	assert.NotContains(t, said, "pushing")
+}
+
+func TestAPluginIsNotWrittenOntoATerminal(t *testing.T) {
+	s := atTerminal(t, 80, "", binary(t), "pull", "registry.test/pp:1", "-o", "-")
+	assert.Equal(t, 2, s.end())
+	assert.Contains(t, s.text(), "publish: --output - would write a plugin onto the terminal")
 }
 
 // frames parts what a bar drew, each state of it, from what stays.

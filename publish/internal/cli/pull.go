@@ -37,8 +37,11 @@ func (a *app) pull() *cobra.Command {
 		Example: pullExample,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			if output == "" {
+			switch {
+			case output == "":
 				return misuse("--output says where the plugin goes: a file, or - for standard output")
+			case output == "-" && isTerminal(a.out):
+				return misuse("--output - would write a plugin onto the terminal: redirect standard output, or name a file")
 			}
 			ref, err := reference(args[0])
 			if err != nil {

@@ -94,19 +94,20 @@ func (p *progress) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.doing != "" {
-		fmt.Fprintf(p.to, "\r%*s\r", p.width, "")
+		fmt.Fprintf(p.to, "\r%*s\r", p.width+len("^C"), "")
 	}
 	p.doing, p.bytes, p.width = "", 0, 0
 }
 
-// draw writes over the line. Its last column stays free: what stands there may wrap.
+// draw writes over the line. Its last columns stay free: what stands in the very last may wrap, and a terminal shows Ctrl-C as ^C.
 func (p *progress) draw() {
 	columns, _, err := term.GetSize(int(p.to.Fd()))
 	if err != nil || columns <= 0 {
 		columns = 80
 	}
-	line := bar(p.doing, p.bytes, p.total, columns-1)
-	fmt.Fprintf(p.to, "\r%-*s", min(p.width, columns-1), line)
+	room := max(0, columns-1-len("^C"))
+	line := bar(p.doing, p.bytes, p.total, room)
+	fmt.Fprintf(p.to, "\r%-*s", min(p.width, room), line)
 	p.width, p.drawn = len(line), time.Now()
 }
 

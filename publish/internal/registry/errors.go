@@ -151,7 +151,7 @@ func (e *Error) answered(r Reference, answer *errcode.ErrorResponse) {
 		e.Fault, e.Do = ErrDiskFull, "It is the registry's: ask whoever runs it for room."
 	case codes[errcode.ErrorCodeDigestInvalid]:
 		e.Fault, e.Do = ErrDigest, tampered
-	case e.Status >= 500:
+	case e.Status >= 500 && passing(e.Status):
 		e.Fault, e.Do = ErrServer, "It was asked again and again. Try later, and look into its log."
 	default:
 		e.Fault = ErrRefused

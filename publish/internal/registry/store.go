@@ -176,6 +176,9 @@ func (s *Store) Named(ctx context.Context, tag string) (d ocispec.Descriptor, ma
 	}
 	if err == nil {
 		defer body.Close()
+		if d.Size > maxManifest {
+			return d, nil, fmt.Errorf("%s: a manifest of %d bytes is more than registries take", d.Digest, d.Size)
+		}
 		manifest, err = content.ReadAll(body, d)
 	}
 	return d, manifest, s.explain("read "+s.in("tag "+tag), err)
