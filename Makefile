@@ -129,12 +129,14 @@ publish-e2e: go envoy-bin ## the tests of publish on a real registry, and on Env
 
 # Each is a module of its own: their dependencies do not go together.
 consumers := build/consumers
-.PHONY: consumers
-consumers: go ## build those who pull plugins, for test-publish: Istio's fetcher, Envoy Gateway's, oras, crane, cosign (10 minutes, 6 GB the first time)
+.PHONY: oras consumers
+oras: go
 	@mkdir -p $(consumers)
+	cd publish/consumers/tools && go build -o ../../../$(consumers)/ tool
+
+consumers: oras ## build those who pull plugins, for test-publish: Istio's fetcher, Envoy Gateway's, oras, crane, cosign (10 minutes, 6 GB the first time)
 	cd publish/consumers/istio && go build -o ../../../$(consumers)/istio .
 	cd publish/consumers/gateway && go build -o ../../../$(consumers)/gateway .
-	cd publish/consumers/tools && go build -o ../../../$(consumers)/ tool
 	cd publish/consumers/cosign && go build -o ../../../$(consumers)/ tool
 
 .PHONY: test-publish
@@ -161,6 +163,10 @@ fuzz: go ## run every fuzz target for FUZZTIME (30s) each
 bench: $(artifacts) $(empties) envoy-bin ## measure Envoy's CPU, latency and memory with and without the plugin; BENCHFLAGS='-rounds 3', or -streams for large bodies and streams
 	@cd envoy && go build -o ../build/bench ./bench && exec ../build/bench -plugin $(call colon_separated,$(addprefix ../,$(artifacts))) \
 		-empty $(call colon_separated,$(addprefix ../,$(empties))) -envoy ../.cache/bin/envoy $(BENCHFLAGS)
+
+.PHONY: bench-publish
+bench-publish: $(artifacts) build/publish oras ## measure how long publish takes to push, next to oras; BENCHFLAGS='-rounds 5'
+	@cd publish/e2e && go build -o ../../build/bench-publish ./bench && cd ../.. && exec build/bench-publish $(BENCHFLAGS) $(artifacts)
 
 $(empty.go) $(empty.tinygo): $(wildcard envoy/bench/empty/*.go) envoy/go.mod Tools.mk .ci/build-plugin
 

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/routelens/routelens/publish/internal/artifact"
+	"github.com/routelens/routelens/publish/internal/registry/registrytest"
 )
 
 // realm is one that Istio's fetcher lets pass: it refuses a registry whose realm is no https URL.
@@ -271,18 +273,8 @@ func TestWhatOthersPushIsJudgedAsTheConsumersDo(t *testing.T) {
 	} {
 		ref := w.host + "/team/p:" + tag
 		push(ref)
-		var report struct {
-			Consumers []struct {
-				Name, Reason string
-				Can          bool
-			}
-		}
-		require.NoError(t, json.Unmarshal([]byte(w.publish(t, "inspect", ref, "-o", "json")), &report))
-		for _, judged := range report.Consumers {
-			pull, ok := consumers[judged.Name]
-			if !ok {
-				continue
-			}
+		for _, judged := range w.judged(t, ref) {
+			pull := consumers[judged.Name]
 			t.Run(tag+", "+judged.Name, func(t *testing.T) {
 				got, err := pull(t, w, ref)
 				require.Equal(t, judged.Can, err == nil, "publish said %q, the consumer: %v", judged.Reason, err)
@@ -291,6 +283,67 @@ func TestWhatOthersPushIsJudgedAsTheConsumersDo(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// verdict is what publish says of one of the consumers.
+type verdict struct {
+	Name, Reason string
+	Can          bool
+}
+
+// judged is what publish says of each of them.
+func (w way) judged(t testing.TB, ref string) []verdict {
+	var report struct{ Consumers []verdict }
+	require.NoError(t, json.Unmarshal([]byte(w.publish(t, "inspect", ref, "-o", "json")), &report))
+	known := slices.DeleteFunc(report.Consumers, func(v verdict) bool { return consumers[v.Name] == nil })
+	require.Len(t, known, len(consumers))
+	return known
+}
+
+// The registry is one that takes any name, so that it is the consumers' parsers that refuse.
+func TestNamesAreJudgedAsTheConsumersReadThem(t *testing.T) {
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	w := way{name: "any name", host: serve(t, &registrytest.Registry{})}
+	_, port, _ := strings.Cut(w.host, ":")
+	file, data := plugin(t, 1000)
+	refused := 0
+	for name, ref := range map[string]string{
+		"one character":           w.host + "/p:1",
+		"one character and a tag": w.host + "/p:a-long-tag",
+		"two characters":          w.host + "/pp:1",
+		"one in each part":        w.host + "/a/b:1",
+		"underscores":             w.host + "/a__b_c/d---e.f:1",
+		"digits":                  w.host + "/12:34",
+		"255 characters":          w.host + "/" + strings.Repeat("p", 255) + ":1",
+		"256 characters":          w.host + "/" + strings.Repeat("p", 256) + ":1",
+		"256 characters in parts": w.host + "/" + strings.Repeat("abcdefg/", 31) + "abcdefgh:1",
+		"a tag of 128":            w.host + "/pp:" + strings.Repeat("T", 128),
+		"a tag with all":          w.host + "/pp:_A.b-9",
+		"a host without a dot":    "localhost:" + port + "/pp:1",
+	} {
+		pinned := w.publish(t, "push", file, ref)
+		for _, judged := range w.judged(t, ref) {
+			pull := consumers[judged.Name]
+			if !judged.Can {
+				refused++
+			}
+			for form, ref := range map[string]string{"by tag": ref, "by digest": pinned} {
+				t.Run(name+", "+judged.Name+", "+form, func(t *testing.T) {
+					got, err := pull(t, w, ref)
+					require.Equal(t, judged.Can, err == nil, "publish said %q, the consumer: %v", judged.Reason, err)
+					if err == nil {
+						assert.True(t, bytes.Equal(data, got))
+					} else {
+						assert.ErrorContains(t, err, "could not parse reference")
+					}
+				})
+			}
+		}
+	}
+	assert.Equal(t, 2*4, refused, "both refuse each of four names")
+	for _, ref := range []string{w.host + "/Pp:1", w.host + "/pp:" + strings.Repeat("T", 129), w.host + "/pp:a+b", w.host + "/-p:1", w.host + "/a//b:1"} {
+		assert.Equal(t, 2, publish(t, "", "push", file, ref, "--plain-http").code, "OCI does not allow %s", ref)
 	}
 }
 

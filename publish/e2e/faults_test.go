@@ -3,11 +3,14 @@ package e2e
 import (
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -113,6 +116,42 @@ func TestASlowButSteadyRegistryIsNot(t *testing.T) {
 	assert.Equal(t, string(data), publish(t, "", "pull", host+"/p:1", "-o", "-", "--plain-http").stdout)
 }
 
+func TestABlobThatIsNotThereAsItWasSentIsNoticed(t *testing.T) {
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	file, data := plugin(t, 1000)
+	for name, c := range map[string]struct {
+		answer func(http.ResponseWriter)
+		says   string
+	}{
+		"lost":     {func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) }, "no such digest"},
+		"cut":      {func(w http.ResponseWriter) { w.Header().Set("Content-Length", "10") }, "what came does not match its digest (mismatched digest: "},
+		"mistaken": {func(w http.ResponseWriter) { w.Header().Set("Docker-Content-Digest", string(digest.FromString("x"))) }, "what came does not match its digest ("},
+	} {
+		t.Run(name, func(t *testing.T) {
+			registry := distribution(t, false)
+			var sent atomic.Bool
+			host := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if sent.Load() && r.Method == http.MethodHead && strings.HasSuffix(r.URL.Path, string(digest.FromBytes(data))) {
+					w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+					c.answer(w)
+					return
+				}
+				registry.ServeHTTP(w, r)
+				if r.Method == http.MethodPut && r.URL.Query().Get("digest") == string(digest.FromBytes(data)) {
+					sent.Store(true)
+				}
+			}))
+			r := publish(t, "", "push", file, host+"/pp:1", "--plain-http")
+			assert.Equal(t, 1, r.code)
+			assert.Contains(t, r.stderr, "it was pushed as "+host+"/pp@sha256:")
+			assert.Contains(t, r.stderr, ": cannot look for sha256:")
+			assert.Contains(t, r.stderr, c.says)
+			assert.Empty(t, r.stdout)
+			must(t, "", "push", file, host+"/pp:1", "--plain-http", "--no-verify")
+		})
+	}
+}
+
 func TestChangedBytesAreRefused(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	file, _ := plugin(t, 1000)
@@ -132,7 +171,7 @@ func TestChangedBytesAreRefused(t *testing.T) {
 		w.WriteHeader(kept.Code)
 		w.Write(body)
 	}))
-	r := publish(t, "", "push", file, host+"/p:1", "--plain-http")
+	r := publish(t, "", "push", file, host+"/p:1", "--plain-http", "--verify-whole")
 	assert.Equal(t, 1, r.code)
 	assert.Contains(t, r.stderr, "it was pushed as "+host+"/p@sha256:")
 	assert.Contains(t, r.stderr, ": cannot read tag 1 of p: what came does not match its digest")

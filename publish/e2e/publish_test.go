@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,7 +74,7 @@ func TestInspectSaysWhoCanPull(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	host := serve(t, distribution(t, false))
 	file, _ := plugin(t, 1000)
-	both := strings.Split(must(t, "", "push", file, host+"/p:1", "--format", "both", "--plain-http", "--version", "1.2", "--annotation", "a=b=c"), "\n")
+	both := strings.Split(must(t, "", "push", file, host+"/pp:1", "--format", "both", "--plain-http", "--version", "1.2", "--annotation", "a=b=c"), "\n")
 	require.Len(t, both, 2)
 	for i, layout := range []string{"oci", "compat"} {
 		var report struct {
@@ -85,7 +86,7 @@ func TestInspectSaysWhoCanPull(t *testing.T) {
 				Can  bool
 			}
 		}
-		require.NoError(t, json.Unmarshal([]byte(must(t, "", "inspect", host+"/p:1"+[]string{"", "-compat"}[i], "-o", "json", "--plain-http")), &report))
+		require.NoError(t, json.Unmarshal([]byte(must(t, "", "inspect", host+"/pp:1"+[]string{"", "-compat"}[i], "-o", "json", "--plain-http")), &report))
 		assert.Equal(t, both[i], report.Reference)
 		assert.Equal(t, layout, report.Layout)
 		assert.Equal(t, "0.2.0", report.Plugin.ABI)
@@ -124,14 +125,28 @@ func TestTheSecondPushUploadsNothing(t *testing.T) {
 	w := &watcher{Handler: distribution(t, false)}
 	host := serve(t, w)
 	file, _ := plugin(t, 100<<10)
-	push := []string{"push", file, host + "/p:1", "--plain-http", "--no-verify"}
-	first := must(t, "", push...)
-	w.take()
-	assert.Equal(t, first, must(t, "", push...))
-	assert.Equal(t, []string{"HEAD /v2/p/manifests/1"}, w.take())
+	for _, format := range []string{"oci", "compat", "cncf", "both"} {
+		push := []string{"push", file, host + "/" + format + ":1", "--plain-http", "--format", format}
+		first := must(t, "", push...)
+		assert.NotEmpty(t, w.takeChanges(), "the first push uploads something")
+		assert.Equal(t, first, must(t, "", push...), "the same digest")
+		assert.Empty(t, w.takeChanges(), format)
 
-	assert.Equal(t, first, must(t, "", append(push, "2")...))
-	assert.NotContains(t, strings.Join(w.take(), "\n"), "POST", "another tag needs no upload either")
+		assert.Equal(t, first, must(t, "", append(push, "2")...))
+		for _, change := range w.takeChanges() {
+			assert.Regexp(t, `^PUT /v2/`+format+`/manifests/2(-compat)?$`, change, "another tag needs no upload either")
+		}
+	}
+	push := []string{"push", file, host + "/oci:1", "--plain-http", "--no-verify"}
+	must(t, "", push...)
+	assert.Equal(t, []string{"HEAD /v2/oci/manifests/1"}, w.take())
+}
+
+// takeChanges are the requests that would change something.
+func (w *watcher) takeChanges() []string {
+	return slices.DeleteFunc(w.take(), func(request string) bool {
+		return strings.HasPrefix(request, "HEAD ") || strings.HasPrefix(request, "GET ")
+	})
 }
 
 func TestACopyKeepsTheDigestThroughAnArchive(t *testing.T) {

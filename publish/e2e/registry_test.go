@@ -15,14 +15,11 @@ import (
 	"testing"
 
 	"github.com/distribution/distribution/v3/configuration"
-	"github.com/distribution/distribution/v3/registry/handlers"
 	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/bcrypt"
 
-	_ "github.com/distribution/distribution/v3/registry/auth/htpasswd"
-	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem"
-
+	"github.com/routelens/routelens/publish/e2e/cncf"
 	"github.com/routelens/routelens/publish/internal/cli"
 	"github.com/routelens/routelens/publish/internal/wasm/wasmtest"
 )
@@ -48,22 +45,15 @@ func distribution(t testing.TB, withPassword bool) http.Handler {
 
 // guarded is a registry that wants a password, for what it calls its realm; without one it wants none.
 func guarded(t testing.TB, realm string) http.Handler {
-	config := &configuration.Configuration{
-		Storage: configuration.Storage{
-			"filesystem":  configuration.Parameters{"rootdirectory": t.TempDir()},
-			"delete":      configuration.Parameters{"enabled": true},
-			"maintenance": configuration.Parameters{"uploadpurging": map[any]any{"enabled": false}},
-		},
-	}
-	config.HTTP.Secret = "for tests"
+	var auth configuration.Auth
 	if realm != "" {
 		hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 		require.NoError(t, err)
 		file := filepath.Join(t.TempDir(), "htpasswd")
 		require.NoError(t, os.WriteFile(file, []byte(user+":"+string(hash)+"\n"), 0o600))
-		config.Auth = configuration.Auth{"htpasswd": configuration.Parameters{"realm": realm, "path": file}}
+		auth = configuration.Auth{"htpasswd": configuration.Parameters{"realm": realm, "path": file}}
 	}
-	app := handlers.NewApp(context.Background(), config)
+	app := cncf.Registry(t.TempDir(), auth)
 	t.Cleanup(func() { app.Shutdown() })
 	return app
 }

@@ -80,9 +80,25 @@ func (a *Artifact) Size() int64 {
 	return sum
 }
 
-// Build makes an artifact. m must have been read from plugin.
-func Build(layout Layout, plugin []byte, m *wasm.Module, meta Metadata) (*Artifact, error) {
-	if err := Fits(layout, len(plugin)); err != nil {
+// Blob is the one with a digest.
+func (a *Artifact) Blob(d digest.Digest) (Blob, bool) {
+	i := slices.IndexFunc(a.Blobs, func(b Blob) bool { return b.Digest == d })
+	if i < 0 {
+		return Blob{}, false
+	}
+	return a.Blobs[i], true
+}
+
+// Plugin is a plugin's file, with what was found out about it while it was read.
+type Plugin struct {
+	Bytes  []byte
+	Digest digest.Digest
+	Module *wasm.Module
+}
+
+// Build makes an artifact.
+func Build(layout Layout, plugin Plugin, meta Metadata) (*Artifact, error) {
+	if err := Fits(layout, len(plugin.Bytes)); err != nil {
 		return nil, err
 	}
 	a := &Artifact{Layout: layout}
@@ -93,9 +109,9 @@ func Build(layout Layout, plugin []byte, m *wasm.Module, meta Metadata) (*Artifa
 	}
 	switch layout {
 	case OCI:
-		a.oci(&manifest, plugin, m)
+		a.oci(&manifest, plugin)
 	case Compat:
-		if err := a.compat(&manifest, plugin, meta.Created); err != nil {
+		if err := a.compat(&manifest, plugin.Bytes, meta.Created); err != nil {
 			return nil, err
 		}
 	case CNCF:
@@ -119,13 +135,13 @@ func Fits(layout Layout, size int) error {
 }
 
 // oci has exactly two layers, as its readers demand. The configuration is one of them and the manifest's config as well.
-func (a *Artifact) oci(manifest *ocispec.Manifest, plugin []byte, m *wasm.Module) {
+func (a *Artifact) oci(manifest *ocispec.Manifest, plugin Plugin) {
 	config := blob(ConfigType, encode(struct {
 		Type        string   `json:"type"`
 		ABIVersions []string `json:"abiVersions"`
 		Config      struct{} `json:"config"`
-	}{Type: "envoy_proxy", ABIVersions: []string{m.ABI()}}))
-	content := blob(ContentType, plugin)
+	}{Type: "envoy_proxy", ABIVersions: []string{plugin.Module.ABI()}}))
+	content := plugin.blob(ContentType)
 	a.Blobs = []Blob{config, content}
 	manifest.Config = config.Descriptor
 	manifest.Layers = []ocispec.Descriptor{titled(config, runtimeFile), titled(content, pluginFile)}
@@ -153,8 +169,8 @@ func (a *Artifact) compat(manifest *ocispec.Manifest, plugin []byte, created tim
 	return nil
 }
 
-func (a *Artifact) cncf(manifest *ocispec.Manifest, plugin []byte, created time.Time) {
-	content := blob(CNCFContentType, plugin)
+func (a *Artifact) cncf(manifest *ocispec.Manifest, plugin Plugin, created time.Time) {
+	content := plugin.blob(CNCFContentType)
 	if created.IsZero() {
 		created = time.Unix(0, 0) // the layout wants a time
 	}
@@ -196,7 +212,11 @@ func pack(plugin []byte) (archive, packed []byte, err error) {
 }
 
 func blob(mediaType string, data []byte) Blob {
-	return Blob{ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(data), Size: int64(len(data))}, data}
+	return Plugin{Bytes: data, Digest: digest.FromBytes(data)}.blob(mediaType)
+}
+
+func (p Plugin) blob(mediaType string) Blob {
+	return Blob{ocispec.Descriptor{MediaType: mediaType, Digest: p.Digest, Size: int64(len(p.Bytes))}, p.Bytes}
 }
 
 // titled gives a layer the name of the file that other tools write it to: always the same, as the name of the file pushed must not

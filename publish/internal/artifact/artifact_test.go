@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -45,7 +46,7 @@ func TestLayoutsAreAsTheyWere(t *testing.T) {
 	for _, layout := range Layouts {
 		for name, meta := range map[string]Metadata{"plain": {}, "annotated": everything} {
 			t.Run(fmt.Sprint(layout, " ", name), func(t *testing.T) {
-				a, err := Build(layout, data, m, meta)
+				a, err := Build(layout, of(data, m), meta)
 				require.NoError(t, err)
 				var text strings.Builder
 				fmt.Fprintf(&text, "%s\n", a.Manifest.Digest)
@@ -66,12 +67,12 @@ func TestLayoutsAreAsTheyWere(t *testing.T) {
 func TestTheSameInputGivesTheSameDigest(t *testing.T) {
 	data, m := module(t)
 	for _, layout := range Layouts {
-		first, err := Build(layout, data, m, everything)
+		first, err := Build(layout, of(data, m), everything)
 		require.NoError(t, err)
-		again, err := Build(layout, bytes.Clone(data), m, everything)
+		again, err := Build(layout, of(bytes.Clone(data), m), everything)
 		require.NoError(t, err)
 		assert.Equal(t, first, again)
-		plain, err := Build(layout, data, m, Metadata{})
+		plain, err := Build(layout, of(data, m), Metadata{})
 		require.NoError(t, err)
 		assert.NotEqual(t, first.Manifest.Digest, plain.Manifest.Digest)
 	}
@@ -85,7 +86,7 @@ func TestEachLayoutIsFoundByThoseItIsFor(t *testing.T) {
 		CNCF:   {"Wasm tools (CNCF layout)"},
 	} {
 		t.Run(string(layout), func(t *testing.T) {
-			a, err := Build(layout, data, m, everything)
+			a, err := Build(layout, of(data, m), everything)
 			require.NoError(t, err)
 			s := store(t, a)
 			manifest, err := Open(t.Context(), s, a.Manifest.Descriptor)
@@ -109,7 +110,7 @@ func TestEachLayoutIsFoundByThoseItIsFor(t *testing.T) {
 
 func TestOCIHasExactlyTwoLayersOfIstiosTypes(t *testing.T) {
 	data, m := module(t)
-	a, err := Build(OCI, data, m, Metadata{})
+	a, err := Build(OCI, of(data, m), Metadata{})
 	require.NoError(t, err)
 	var manifest ocispec.Manifest
 	require.NoError(t, json.Unmarshal(a.Manifest.Bytes, &manifest))
@@ -121,7 +122,7 @@ func TestOCIHasExactlyTwoLayersOfIstiosTypes(t *testing.T) {
 
 func TestAnUnknownLayoutIsRefused(t *testing.T) {
 	data, m := module(t)
-	_, err := Build("zip", data, m, Metadata{})
+	_, err := Build("zip", of(data, m), Metadata{})
 	assert.EqualError(t, err, `no layout "zip": there are oci, compat, cncf`)
 	_, err = ParseFormat("zip")
 	assert.EqualError(t, err, `no format "zip": there are oci, compat, both and cncf`)
@@ -157,4 +158,9 @@ func TestAnAnnotationIsAKeyAndAValue(t *testing.T) {
 		_, _, err := ParseAnnotation(text)
 		assert.EqualError(t, err, fmt.Sprintf("annotation %q must be key=value", text))
 	}
+}
+
+// of is a plugin as it was read.
+func of(data []byte, m *wasm.Module) Plugin {
+	return Plugin{Bytes: data, Digest: digest.FromBytes(data), Module: m}
 }

@@ -80,15 +80,52 @@ func (f Found) Plugin(ctx context.Context, from content.Fetcher) ([]byte, error)
 		return nil, fmt.Errorf("%s: the layer has %d bytes, more than the %d that Istio and Envoy Gateway take", f.Layer.Digest, f.Layer.Size, limit)
 	}
 	data, err := content.FetchAll(ctx, from, f.Layer)
-	if err != nil || !f.Packed() {
-		return data, err
+	if err != nil {
+		return nil, err
 	}
-	plugin, err := unpack(data)
+	return f.In(data)
+}
+
+// In is the plugin in the layer's content.
+func (f Found) In(layer []byte) ([]byte, error) {
+	if !f.Packed() {
+		return layer, nil
+	}
+	plugin, err := unpack(layer)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Layer.Digest, err)
 	}
 	return plugin, nil
 }
+
+// Same fetches a blob and compares it with what was sent, as it comes. That takes a fraction of the time and memory that fetching it
+// whole and computing its digest would.
+func Same(ctx context.Context, from content.Fetcher, sent Blob) error {
+	body, err := from.Fetch(ctx, sent.Descriptor)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	piece := make([]byte, min(sent.Size+1, maxPiece)) // the byte more finds the end
+	for at := 0; ; {
+		n, err := body.Read(piece)
+		if !bytes.HasPrefix(sent.Bytes[at:], piece[:n]) {
+			return fmt.Errorf("%w: %s is not as it was sent, after %d bytes", content.ErrMismatchedDigest, sent.Digest, at)
+		}
+		at += n
+		switch {
+		case errors.Is(err, io.EOF) && at < len(sent.Bytes):
+			return fmt.Errorf("%w: %s ends after %d of its %d bytes", content.ErrMismatchedDigest, sent.Digest, at, sent.Size)
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// maxPiece is how much of a blob is compared at a time.
+const maxPiece = 1 << 20
 
 func (f Found) limit() int64 {
 	if f.Packed() {

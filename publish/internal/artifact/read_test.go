@@ -4,13 +4,16 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"io"
+	"strings"
 	"testing"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/content/memory"
 )
 
@@ -54,6 +57,62 @@ func TestProxiesFindThePluginByTheirRules(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, c.layout, found.Layout)
 		})
+	}
+}
+
+func TestProxiesReadNamesOfRepositoriesByTheirParser(t *testing.T) {
+	artifact := layers(ConfigType, ContentType)
+	for repository, why := range map[string]string{
+		"":                       "", // in no registry
+		"pp":                     "",
+		"a/b":                    "",
+		"a__b.c-d":               "",
+		strings.Repeat("p", 255): "",
+		"p":                      "it reads names of repositories with 2 to 255 characters, and this one has 1",
+		strings.Repeat("p", 256): "it reads names of repositories with 2 to 255 characters, and this one has 256",
+	} {
+		for _, c := range Consumers[:2] {
+			found, err := c.In(repository, artifact)
+			assert.Equal(t, OCI, found.Layout)
+			if why == "" {
+				assert.NoError(t, err, "%s, %s", c.Name, repository)
+			} else {
+				assert.EqualError(t, err, why, "%s, %s", c.Name, repository)
+			}
+		}
+		_, err := Consumers[2].In(repository, layers(CNCFContentType))
+		assert.ErrorContains(t, err, "its config must be of type", "the layout is looked at first")
+	}
+}
+
+func TestSameComparesEveryByte(t *testing.T) {
+	sent := blob(ContentType, bytes.Repeat([]byte("0123456789abcdef"), maxPiece/8)) // in more than one piece
+	changed := func(at int) []byte {
+		data := bytes.Clone(sent.Bytes)
+		data[at] ^= 1
+		return data
+	}
+	for name, c := range map[string]struct {
+		came []byte
+		why  string
+	}{
+		"the same":           {sent.Bytes, ""},
+		"another first byte": {changed(0), "is not as it was sent, after 0 bytes"},
+		"another last byte":  {changed(len(sent.Bytes) - 1), "is not as it was sent, after 1048576 bytes"},
+		"cut short":          {sent.Bytes[:maxPiece], "ends after 1048576 of its 2097152 bytes"},
+		"with more behind":   {append(bytes.Clone(sent.Bytes), 0), "is not as it was sent, after 2097152 bytes"},
+		"nothing":            {nil, "ends after 0 of its 2097152 bytes"},
+	} {
+		from := content.FetcherFunc(func(context.Context, ocispec.Descriptor) (io.ReadCloser, error) {
+			return io.NopCloser(bytes.NewReader(c.came)), nil
+		})
+		err := Same(t.Context(), from, sent)
+		if c.why == "" {
+			assert.NoError(t, err, name)
+			continue
+		}
+		assert.ErrorIs(t, err, content.ErrMismatchedDigest, name)
+		assert.ErrorContains(t, err, c.why, name)
 	}
 }
 
@@ -130,7 +189,7 @@ func TestAHostileSizeIsNotMadeRoomFor(t *testing.T) {
 
 func TestOfAnIndexTheImageIsTakenThatIstioTakes(t *testing.T) {
 	data, m := module(t)
-	a, err := Build(OCI, data, m, Metadata{})
+	a, err := Build(OCI, of(data, m), Metadata{})
 	require.NoError(t, err)
 	s := store(t, a)
 	for name, c := range map[string]struct {

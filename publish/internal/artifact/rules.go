@@ -15,19 +15,43 @@ type Found struct {
 // Packed tells whether the plugin lies in an archive.
 func (f Found) Packed() bool { return f.Layout == Compat || f.Layout == Docker }
 
-// Consumer is a program that pulls plugins, with its rule: where in a manifest it finds the plugin, or why it does not.
+// Consumer is a program that pulls plugins, with its rules.
 type Consumer struct {
 	Name string
+	// Find tells where in a manifest it finds the plugin, or why it does not.
 	Find func(*ocispec.Manifest) (Found, error)
+	// Repository tells why it cannot pull from a repository of that name, whatever is in it.
+	Repository func(name string) error
 }
 
 // Consumers are those whose rules are known. Istio's and Envoy Gateway's were read in their fetchers: the second began as a copy of the
 // first.
 var Consumers = []Consumer{
-	{"Istio", proxyRule},
-	{"Envoy Gateway", proxyRule},
-	{"Wasm tools (CNCF layout)", cncfRule},
+	{"Istio", proxyRule, proxyRepository},
+	{"Envoy Gateway", proxyRule, proxyRepository},
+	{"Wasm tools (CNCF layout)", cncfRule, anyRepository},
 }
+
+// In is where it finds the plugin that lies in a repository, or why it does not get it. What is in no registry has a repository without
+// a name.
+func (c Consumer) In(repository string, m *ocispec.Manifest) (Found, error) {
+	found, err := c.Find(m)
+	if err == nil && repository != "" {
+		err = c.Repository(repository)
+	}
+	return found, err
+}
+
+// proxyRepository is the rule of go-containerregistry's parser before 0.22, which both have. The rest of what it refuses, no registry
+// takes.
+func proxyRepository(name string) error {
+	if n := len(name); n < 2 || n > 255 {
+		return fmt.Errorf("it reads names of repositories with 2 to 255 characters, and this one has %d", n)
+	}
+	return nil
+}
+
+func anyRepository(string) error { return nil }
 
 // proxyRule looks for an image of Docker's, then for one of OCI's, then for an artifact, in this order.
 func proxyRule(m *ocispec.Manifest) (Found, error) {

@@ -19,8 +19,9 @@ type connection struct {
 	prefix        string
 	options       registry.Options
 	passwordStdin bool
-	asked         bool // the password was typed in
-	progress      progress
+	asked         bool     // the password was typed in
+	sent          progress // bytes of blobs, each way
+	received      progress
 }
 
 // flags adds the flags of one side. copy has two sides, so two sets, told apart by a prefix.
@@ -62,8 +63,8 @@ func (a *app) client(c *connection, timeout time.Duration) (*registry.Client, er
 	}
 	c.options.Timeout = timeout
 	c.options.Agent = "routelens-publish/" + strings.Trim(version(), "()")
-	if isTerminal(a.err) {
-		c.options.Progress = c.progress.add
+	if c.sent.on(a.err) && c.received.on(a.err) {
+		c.options.Sent, c.options.Received = c.sent.add, c.received.add
 	}
 	return registry.New(c.options)
 }

@@ -92,9 +92,9 @@ func (a *app) runCopy(ctx context.Context, o *copyOptions, src, dst registry.Ref
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	o.to.progress.start(a.err, "copying", -1)
+	o.to.sent.start("copying", -1)
 	root, sent, err := registry.Copy(ctx, from, to)
-	o.to.progress.stop()
+	o.to.sent.stop()
 	if err != nil {
 		return err
 	}

@@ -164,7 +164,7 @@ func look(ctx context.Context, store *registry.Store) (*report, error) {
 	if err != nil {
 		return nil, readError(store, err)
 	}
-	r.judge(&manifest.Manifest, problem)
+	r.judge(store.Ref.Repository, &manifest.Manifest, problem)
 	return r, r.attach(ctx, store, root)
 }
 
@@ -205,9 +205,9 @@ func (r *report) open(ctx context.Context, store *registry.Store, manifest *ocis
 }
 
 // judge says who can pull it.
-func (r *report) judge(manifest *ocispec.Manifest, problem error) {
+func (r *report) judge(repository string, manifest *ocispec.Manifest, problem error) {
 	for _, c := range artifact.Consumers {
-		found, err := c.Find(manifest)
+		found, err := c.In(repository, manifest)
 		switch {
 		case err != nil:
 			r.Consumers = append(r.Consumers, verdict{c.Name, false, err.Error()})

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +64,7 @@ func (a *app) ask(c *connection, host string) error {
 	}
 	if c.options.Username == "" {
 		fmt.Fprintf(a.err, "Name for %s: ", host)
-		name, err := bufio.NewReader(a.in).ReadString('\n')
+		name, err := a.line(false)
 		if err != nil {
 			return err
 		}

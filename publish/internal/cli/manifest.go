@@ -264,6 +264,9 @@ func pin(ctx context.Context, store *registry.Store, consumer string) (pinned st
 		if _, err := c.Find(&found.Manifest); err != nil {
 			return "", fmt.Errorf("%s: %s could not pull it: %w\nPush the plugin with --format oci or compat.", ref, consumer, err)
 		}
+		if err := c.Repository(ref.Repository); err != nil {
+			return "", fmt.Errorf("%s: %s could not pull it: %w\nCopy it to another repository: publish copy %s %s/NAME", ref, consumer, err, ref, ref.Host)
+		}
 	}
 	return ref.At(found.Descriptor.Digest).String(), nil
 }

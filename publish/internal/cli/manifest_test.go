@@ -12,7 +12,7 @@ import (
 
 func TestAManifestNamesTheDigest(t *testing.T) {
 	host, _ := server(t)
-	pushed := run(t, "push", pluginFile(t), host+"/p:1", "--plain-http")
+	pushed := run(t, "push", pluginFile(t), host+"/pp:1", "--plain-http")
 	require.Zero(t, pushed.code, pushed.stderr)
 	config := write(t, "routelens.json", []byte(`{"sink": {"cluster": "logs"}, "sampling": {"rate": 0.1}}`))
 	for kind, flags := range map[string][]string{
@@ -21,7 +21,7 @@ func TestAManifestNamesTheDigest(t *testing.T) {
 		"envoy-gateway":           {"--target", "HTTPRoute/checkout", "-n", "shop", "--pull-secret", "login"},
 		"envoy":                   {"--file", "/tmp/p.wasm", "--upstream", "shop:80", "--sink", "logs.example.com:9428"},
 	} {
-		r := run(t, append([]string{"manifest", host + "/p:1", "--plain-http", "--for", kind, "--config", config}, flags...)...)
+		r := run(t, append([]string{"manifest", host + "/pp:1", "--plain-http", "--for", kind, "--config", config}, flags...)...)
 		require.Zero(t, r.code, r.stderr)
 		assert.Empty(t, r.stderr)
 		assert.Contains(t, r.stdout, strings.TrimSpace(pushed.stdout))
@@ -34,32 +34,32 @@ func TestAManifestNamesTheDigest(t *testing.T) {
 func TestAManifestIsNotWrittenForWhatWouldNotRun(t *testing.T) {
 	host, _ := server(t)
 	for _, format := range []string{"oci", "cncf"} {
-		require.Zero(t, run(t, "push", pluginFile(t), host+"/p:"+format, "--plain-http", "--format", format).code)
+		require.Zero(t, run(t, "push", pluginFile(t), host+"/pp:"+format, "--plain-http", "--format", format).code)
 	}
-	r := run(t, "manifest", host+"/p:cncf", "--plain-http", "--for", "istio")
-	assert.Equal(t, result{1, "", "publish: " + host + "/p:cncf: Istio could not pull it: an artifact must have exactly two layers, and this has 1; the last is application/wasm\n" +
+	r := run(t, "manifest", host+"/pp:cncf", "--plain-http", "--for", "istio")
+	assert.Equal(t, result{1, "", "publish: " + host + "/pp:cncf: Istio could not pull it: an artifact must have exactly two layers, and this has 1; the last is application/wasm\n" +
 		"Push the plugin with --format oci or compat.\n"}, r)
-	assert.Zero(t, run(t, "manifest", host+"/p:cncf", "--plain-http", "--for", "envoy").code, "publish pull brings any layout to Envoy")
+	assert.Zero(t, run(t, "manifest", host+"/pp:cncf", "--plain-http", "--for", "envoy").code, "publish pull brings any layout to Envoy")
 
 	file := write(t, "c.json", []byte(`{"sampling": {"rate": 2}, "colour": 1}`))
-	r = run(t, "manifest", host+"/p:oci", "--plain-http", "--for", "istio", "--config", file)
+	r = run(t, "manifest", host+"/pp:oci", "--plain-http", "--for", "istio", "--config", file)
 	assert.Equal(t, 1, r.code)
 	assert.Empty(t, r.stdout)
 	assert.Contains(t, r.stderr, "publish: "+file+": 2 faults:\n  sampling.rate: must be ")
-	r = run(t, "manifest", host+"/p:oci", "--plain-http", "--for", "istio", "--config", file, "--no-check")
+	r = run(t, "manifest", host+"/pp:oci", "--plain-http", "--for", "istio", "--config", file, "--no-check")
 	assert.Zero(t, r.code, r.stderr)
 	assert.Contains(t, r.stdout, "  pluginConfig:\n    sampling:\n      rate: 2\n    colour: 1\n")
 
-	r = run(t, "manifest", host+"/p:none", "--plain-http", "--for", "istio")
+	r = run(t, "manifest", host+"/pp:none", "--plain-http", "--for", "istio")
 	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "cannot read tag none of p: no such tag")
+	assert.Contains(t, r.stderr, "cannot read tag none of pp: no such tag")
 }
 
 func TestSecretsInAManifestAreTold(t *testing.T) {
 	host, _ := server(t)
-	require.Zero(t, run(t, "push", pluginFile(t), host+"/p:1", "--plain-http").code)
+	require.Zero(t, run(t, "push", pluginFile(t), host+"/pp:1", "--plain-http").code)
 	r := runWith(t, `{"sink": {"cluster": "logs", "headers": {"authorization": "Bearer abc"}}}`,
-		"manifest", host+"/p:1", "--plain-http", "--for", "istio", "--config", "-")
+		"manifest", host+"/pp:1", "--plain-http", "--for", "istio", "--config", "-")
 	require.Zero(t, r.code, r.stderr)
 	assert.Contains(t, r.stderr, "-: what redact.key and sink.headers hold is in the YAML as it stands")
 	assert.NotContains(t, r.stderr, "abc")

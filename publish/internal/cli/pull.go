@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -35,8 +37,11 @@ func (a *app) pull() *cobra.Command {
 		Example: pullExample,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			if output == "" {
+			switch {
+			case output == "":
 				return misuse("--output says where the plugin goes: a file, or - for standard output")
+			case output == "-" && isTerminal(a.out):
+				return misuse("--output - would write a plugin onto the terminal: redirect standard output, or name a file")
 			}
 			ref, err := reference(args[0])
 			if err != nil {
@@ -69,9 +74,9 @@ func (a *app) runPull(ctx context.Context, store *registry.Store, c *connection,
 	if err != nil {
 		return fmt.Errorf("%s: %w\nSee publish inspect %s", ref, err, ref)
 	}
-	c.progress.start(a.err, "pulling", found.Layer.Size)
+	c.received.start("pulling", found.Layer.Size)
 	plugin, err := found.Plugin(ctx, store)
-	c.progress.stop()
+	c.received.stop()
 	if err != nil {
 		return readError(store, err)
 	}
@@ -79,12 +84,26 @@ func (a *app) runPull(ctx context.Context, store *registry.Store, c *connection,
 		_, err := a.out.Write(plugin)
 		return err
 	}
-	if err := registry.ReplaceFile(output, plugin); err != nil {
+	if err := writeOutput(output, plugin); err != nil {
 		return writeError(output, err)
 	}
 	a.say("%s: %s written (%s)", output, bytesOf(int64(len(plugin))), found.Layout)
 	_, err = fmt.Fprintln(a.out, ref.At(root.Digest))
 	return err
+}
+
+// writeOutput replaces a file in one step. What is no file, such as a device or a pipe, is written into: it must not be replaced.
+func writeOutput(output string, data []byte) error {
+	if target, err := filepath.EvalSymlinks(output); err == nil {
+		output = target
+	}
+	switch info, err := os.Stat(output); {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s is a folder: name a file in it", output)
+	case err == nil && !info.Mode().IsRegular():
+		return os.WriteFile(output, data, 0o644)
+	}
+	return registry.ReplaceFile(output, data)
 }
 
 // readError explains what came while content was read. An artifact that is sound and holds no plugin is not the store's fault.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
 	"github.com/routelens/routelens/publish/internal/artifact"
@@ -21,8 +22,9 @@ const pushHelp = `Pushes a plugin, so that one reference installs it.
 
 First the file is read: what no Envoy could load is refused, with every reason, and nothing is sent.
 Then content that the registry has is not sent again, and the tag is moved last, in one step: a push
-that fails leaves it as it was. In the end the artifact is pulled back by the rules of those who
-will pull it, and compared with the file.
+that fails leaves it as it was. In the end the artifact is looked for by the rules of those who will
+pull it: the tag must give the manifest that was sent, and the registry must have every blob with
+its digest and size. With --verify-whole every byte is pulled back and compared.
 
 Formats:
   oci      two layers with media types of their own: what Istio and Envoy Gateway call an artifact
@@ -49,13 +51,14 @@ type pushOptions struct {
 	annotations []string
 	noCheck     bool
 	noVerify    bool
+	verifyWhole bool
 }
 
 func (a *app) push() *cobra.Command {
 	o := &pushOptions{}
 	c := &cobra.Command{
 		Use:     "push FILE REF [TAG...]",
-		Short:   "Check a plugin, push it, and pull it back",
+		Short:   "Check a plugin, push it, and see who can pull it",
 		Long:    pushHelp,
 		Example: pushExample,
 		Args:    cobra.MinimumNArgs(2),
@@ -67,6 +70,9 @@ func (a *app) push() *cobra.Command {
 			}
 			if ref.Digest != "" {
 				return misuse("%s: a push needs a tag; the digest follows from what is pushed", ref)
+			}
+			if o.noVerify && o.verifyWhole {
+				return misuse("--no-verify and --verify-whole: one of them")
 			}
 			o.tags = append([]string{ref.Name()}, args[2:]...)
 			return a.runPush(c.Context(), o, ref)
@@ -82,7 +88,8 @@ func (a *app) push() *cobra.Command {
 	f.StringVar(&o.meta.Description, "description", "", "annotation: what it is, for a person")
 	f.StringArrayVar(&o.annotations, "annotation", nil, "another annotation, `key=value`; may be repeated")
 	f.BoolVar(&o.noCheck, "no-check", false, "push a plugin that Envoy would not load, for another proxy or a newer one")
-	f.BoolVar(&o.noVerify, "no-verify", false, "do not pull it back")
+	f.BoolVar(&o.noVerify, "no-verify", false, "do not look whether it can be pulled")
+	f.BoolVar(&o.verifyWhole, "verify-whole", false, "pull it back, and compare every byte")
 	o.connection.flags(f, "", "registry")
 	within(f, &o.timeout)
 	c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"oci", "compat", "both", "cncf"}, cobra.ShellCompDirectiveNoFileComp))
@@ -97,12 +104,12 @@ func (a *app) runPush(ctx context.Context, o *pushOptions, ref registry.Referenc
 	if err != nil {
 		return err
 	}
-	plugin, module, err := a.readPlugin(o.file, o.noCheck)
+	plugin, err := a.readPlugin(o.file, o.noCheck)
 	if err != nil {
 		return err
 	}
 	for _, layout := range layouts {
-		if err := artifact.Fits(layout, len(plugin)); err != nil {
+		if err := artifact.Fits(layout, len(plugin.Bytes)); err != nil {
 			return refused(o.file, err)
 		}
 	}
@@ -112,17 +119,22 @@ func (a *app) runPush(ctx context.Context, o *pushOptions, ref registry.Referenc
 	}
 	ctx, stop := bounded(ctx, o.timeout)
 	defer stop()
-	done, err := a.send(ctx, client, o, ref, layouts, plugin, module)
+	back := &readBack{client: client, ref: ref, plugin: plugin.Bytes, whole: o.verifyWhole || ref.Kind != registry.Remote, progress: &o.connection.received, blobs: map[digest.Digest]func() error{}}
+	done, err := a.send(ctx, client, o, ref, layouts, plugin, back)
 	if err != nil {
 		return err
 	}
 	for _, p := range done {
 		if !o.noVerify {
-			if err := a.readBack(ctx, client, ref, p, plugin); err != nil {
+			verdict, err := back.check(ctx, p)
+			if err != nil {
 				return err
 			}
+			a.say("%s: %s", ref.Tagged(p.tags[0]), verdict)
 		}
-		fmt.Fprintln(a.out, ref.At(p.artifact.Manifest.Digest))
+		if _, err := fmt.Fprintln(a.out, ref.At(p.artifact.Manifest.Digest)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -155,8 +167,8 @@ func (o *pushOptions) complete() ([]artifact.Layout, error) {
 		all = append(slices.Clone(all), suffixed(o.tags)...)
 	}
 	for i, tag := range all {
-		if !registry.ValidTag(tag) {
-			return nil, misuse("%q is no tag", tag)
+		if err := registry.CheckTag(tag); err != nil {
+			return nil, usageError{err}
 		}
 		if slices.Contains(all[:i], tag) {
 			return nil, misuse("tag %s is given twice", tag)
@@ -174,37 +186,57 @@ func suffixed(tags []string) []string {
 }
 
 // readPlugin reads the file and says what it is, or why it is not pushed.
-func (a *app) readPlugin(file string, noCheck bool) ([]byte, *wasm.Module, error) {
+func (a *app) readPlugin(file string, noCheck bool) (plugin artifact.Plugin, err error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, nil, err
+		return plugin, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return nil, nil, err
+		return plugin, err
 	case info.IsDir():
-		return nil, nil, fmt.Errorf("%s is a folder; push wants a plugin, such as build/routelens.wasm", file)
+		return plugin, fmt.Errorf("%s is a folder; push wants a plugin, such as build/routelens.wasm", file)
 	case info.Size() > wasm.MaxSize:
-		return nil, nil, refused(file, wasm.Problems{fmt.Sprintf("it has %d bytes, and Istio and Envoy Gateway take no more than %d (256 MiB); strip its debug information", info.Size(), wasm.MaxSize)})
+		return plugin, refused(file, wasm.Problems{fmt.Sprintf("it has %d bytes, and Istio and Envoy Gateway take no more than %d (256 MiB); strip its debug information", info.Size(), wasm.MaxSize)})
 	}
-	data := make([]byte, info.Size())
-	if _, err := io.ReadFull(f, data); err != nil {
-		return nil, nil, fmt.Errorf("read %s: %w", file, err)
+	if plugin.Bytes, plugin.Digest, err = readDigested(f, info.Size()); err != nil {
+		return plugin, fmt.Errorf("read %s: %w", file, err)
 	}
-	module, err := wasm.Read(data)
-	if err != nil {
-		return nil, nil, refused(file, wasm.Problems{err.Error()})
+	if plugin.Module, err = wasm.Read(plugin.Bytes); err != nil {
+		return plugin, refused(file, wasm.Problems{err.Error()})
 	}
-	if err := module.Check(); err != nil {
+	if err := plugin.Module.Check(); err != nil {
 		if !noCheck {
-			return nil, nil, fmt.Errorf("%w\nTo push it all the same, for another proxy or a newer one: --no-check", refused(file, err))
+			return plugin, fmt.Errorf("%w\nTo push it all the same, for another proxy or a newer one: --no-check", refused(file, err))
 		}
 		a.say("%s: pushed unchecked, and Envoy would not load it:\n%s", file, indent(err.Error(), "  "))
 	}
-	a.say("%s: %s, proxy-wasm ABI %s, %s", file, bytesOf(info.Size()), orNone(module.ABI()), counted(len(module.Imports), "import"))
-	return data, module, nil
+	a.say("%s: %s, proxy-wasm ABI %s, %s", file, bytesOf(info.Size()), orNone(plugin.Module.ABI()), counted(len(plugin.Module.Imports), "import"))
+	return plugin, nil
+}
+
+// readDigested reads so many bytes, and computes their digest beside that: either takes about as long.
+func readDigested(from io.Reader, size int64) (data []byte, sum digest.Digest, err error) {
+	const piece = 1 << 20
+	data = inLargePages(make([]byte, size))
+	pieces, done := make(chan []byte, size/piece+1), make(chan digest.Digest)
+	go func() {
+		digester := digest.Canonical.Digester()
+		for p := range pieces {
+			digester.Hash().Write(p)
+		}
+		done <- digester.Digest()
+	}()
+	for at := int64(0); at < size && err == nil; at += piece {
+		p := data[at:min(at+piece, size)]
+		if _, err = io.ReadFull(from, p); err == nil {
+			pieces <- p
+		}
+	}
+	close(pieces)
+	return data, <-done, err
 }
 
 func orNone(s string) string {
@@ -220,7 +252,7 @@ func refused(file string, why error) error {
 }
 
 // send pushes the plugin in each layout to one place, which is asked for the tags while digests are computed.
-func (a *app) send(ctx context.Context, client *registry.Client, o *pushOptions, ref registry.Reference, layouts []artifact.Layout, plugin []byte, module *wasm.Module) (done []pushed, err error) {
+func (a *app) send(ctx context.Context, client *registry.Client, o *pushOptions, ref registry.Reference, layouts []artifact.Layout, plugin artifact.Plugin, back *readBack) (done []pushed, err error) {
 	store, err := client.Open(ref, registry.Write)
 	if err != nil {
 		return nil, err
@@ -228,7 +260,7 @@ func (a *app) send(ctx context.Context, client *registry.Client, o *pushOptions,
 	defer func() { err = errors.Join(err, store.Close()) }()
 	store.Ahead(ctx, o.tags)
 	for i, layout := range layouts {
-		built, err := artifact.Build(layout, plugin, module, o.meta)
+		built, err := artifact.Build(layout, plugin, o.meta)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", o.file, err)
 		}
@@ -236,9 +268,13 @@ func (a *app) send(ctx context.Context, client *registry.Client, o *pushOptions,
 		if i > 0 { // --format both
 			p.tags = suffixed(o.tags)
 		}
-		o.connection.progress.start(a.err, "pushing", built.Size())
-		sent, err := registry.Push(ctx, store, p.blobs(), registry.Content(built.Manifest), p.tags)
-		o.connection.progress.stop()
+		o.connection.sent.start("pushing", built.Size())
+		var there []func(registry.Content)
+		if !o.noVerify && ref.Kind == registry.Remote { // a folder or a file has nothing before it is committed
+			there = append(there, func(b registry.Content) { back.begin(ctx, store, artifact.Blob(b)) })
+		}
+		sent, err := registry.Push(ctx, store, p.blobs(), registry.Content(built.Manifest), p.tags, there...)
+		o.connection.sent.stop()
 		if err != nil {
 			return nil, err
 		}

@@ -44,15 +44,16 @@ const rootExample = `  publish push build/routelens.wasm registry.example.com/te
 
 // app is what every command has at hand.
 type app struct {
-	in       io.Reader
-	out, err io.Writer
-	style    style
-	started  bool // the command line was understood
+	in          io.Reader
+	out, err    io.Writer
+	style       style
+	interrupted <-chan struct{} // closed by Ctrl-C
+	started     bool            // the command line was understood
 }
 
 // Run runs one command line and returns its exit code. Errors are printed here and nowhere else.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{in: stdin, out: stdout, err: stderr, style: styleFor(stdout)}
+	a := &app{in: stdin, out: stdout, err: stderr, style: styleFor(stdout), interrupted: ctx.Done()}
 	root := a.root()
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)

@@ -93,23 +93,23 @@ func TestWhatIsNotUnderstoodIsAMisuse(t *testing.T) {
 	host, _ := server(t)
 	file := pluginFile(t)
 	for want, args := range map[string][]string{
-		"publish: unknown command \"pushh\" for \"publish\"\n\nDid you mean this?\n\tpush\n\nSee publish --help.\n":                                        {"pushh"},
-		"publish: unknown command \"chekc\" for \"publish config\"\nSee publish config --help.\n":                                                          {"config", "chekc"},
-		"publish: requires at least 2 arg(s), only received 1\nSee publish push --help.\n":                                                                 {"push", file},
-		"publish: unknown flag: --formt\nSee publish push --help.\n":                                                                                       {"push", "--formt", "x"},
-		"publish: no format \"zip\": there are oci, compat, both and cncf\nSee publish push --help.\n":                                                     {"push", file, host + "/p:1", "--format", "zip"},
-		"publish: annotation \"x\" must be key=value\nSee publish push --help.\n":                                                                          {"push", file, host + "/p:1", "--annotation", "x"},
-		"publish: not a reference: \"team\" is no registry's host: write HOST/REPO:TAG, such as docker.io/team/p\nSee publish push --help.\n":              {"push", file, "team/p:1"},
-		"publish: \".a\" is no tag\nSee publish push --help.\n":                                                                                            {"push", file, host + "/p:1", ".a"},
-		"publish: tag 1-compat is given twice\nSee publish push --help.\n":                                                                                 {"push", file, host + "/p:1", "1-compat", "--format", "both"},
-		"publish: --username needs --password-stdin, so that the password shows in no list of processes\nSee publish tags --help.\n":                       {"tags", host + "/p", "--username", "x"},
-		"publish: --password-stdin needs --username\nSee publish tags --help.\n":                                                                           {"tags", host + "/p", "--password-stdin"},
-		"publish: " + host + "/p:1: tags wants " + host + "/p alone\nSee publish tags --help.\n":                                                           {"tags", host + "/p:1"},
-		"publish: --output says where the plugin goes: a file, or - for standard output\nSee publish pull --help.\n":                                       {"pull", host + "/p:1"},
-		"publish: no output \"yaml\": there are text and json\nSee publish inspect --help.\n":                                                              {"inspect", host + "/p:1", "-o", "yaml"},
-		"publish: without a terminal, login needs --username and --password-stdin\nSee publish login --help.\n":                                            {"login", host},
-		"publish: --password-stdin and --from-password-stdin cannot both read standard input; publish login keeps one of them\nSee publish copy --help.\n": {"copy", host + "/p:1", host + "/q:1", "-u", "x", "--password-stdin", "--from-username", "x", "--from-password-stdin"},
-		"publish: the name of a registry is its host, with its port if it has one, such as registry.example.com\nSee publish logout --help.\n":             {"logout", "a/b"},
+		"publish: unknown command \"pushh\" for \"publish\"\n\nDid you mean this?\n\tpush\n\nSee publish --help.\n":                                                     {"pushh"},
+		"publish: unknown command \"chekc\" for \"publish config\"\nSee publish config --help.\n":                                                                       {"config", "chekc"},
+		"publish: requires at least 2 arg(s), only received 1\nSee publish push --help.\n":                                                                              {"push", file},
+		"publish: unknown flag: --formt\nSee publish push --help.\n":                                                                                                    {"push", "--formt", "x"},
+		"publish: no format \"zip\": there are oci, compat, both and cncf\nSee publish push --help.\n":                                                                  {"push", file, host + "/p:1", "--format", "zip"},
+		"publish: annotation \"x\" must be key=value\nSee publish push --help.\n":                                                                                       {"push", file, host + "/p:1", "--annotation", "x"},
+		"publish: not a reference: \"team\" is no registry's host: write HOST/REPO:TAG, such as docker.io/team/p\nSee publish push --help.\n":                           {"push", file, "team/p:1"},
+		"publish: \".a\" is no tag, which is up to 128 letters, digits, dots, dashes and underscores, and begins with none of dot and dash\nSee publish push --help.\n": {"push", file, host + "/p:1", ".a"},
+		"publish: tag 1-compat is given twice\nSee publish push --help.\n":                                                                                              {"push", file, host + "/p:1", "1-compat", "--format", "both"},
+		"publish: --username needs --password-stdin, so that the password shows in no list of processes\nSee publish tags --help.\n":                                    {"tags", host + "/p", "--username", "x"},
+		"publish: --password-stdin needs --username\nSee publish tags --help.\n":                                                                                        {"tags", host + "/p", "--password-stdin"},
+		"publish: " + host + "/p:1: tags wants " + host + "/p alone\nSee publish tags --help.\n":                                                                        {"tags", host + "/p:1"},
+		"publish: --output says where the plugin goes: a file, or - for standard output\nSee publish pull --help.\n":                                                    {"pull", host + "/p:1"},
+		"publish: no output \"yaml\": there are text and json\nSee publish inspect --help.\n":                                                                           {"inspect", host + "/p:1", "-o", "yaml"},
+		"publish: without a terminal, login needs --username and --password-stdin\nSee publish login --help.\n":                                                         {"login", host},
+		"publish: --password-stdin and --from-password-stdin cannot both read standard input; publish login keeps one of them\nSee publish copy --help.\n":              {"copy", host + "/p:1", host + "/q:1", "-u", "x", "--password-stdin", "--from-username", "x", "--from-password-stdin"},
+		"publish: the name of a registry is its host, with its port if it has one, such as registry.example.com\nSee publish logout --help.\n":                          {"logout", "a/b"},
 	} {
 		r := run(t, args...)
 		assert.Equal(t, result{2, "", want}, r, strings.Join(args, " "))
@@ -122,7 +122,7 @@ func TestAFileThatEnvoyWouldNotLoadIsNotSent(t *testing.T) {
 	bad.Exports = bad.Exports[:1]
 	bad.Imports[0].Name = "proxy_redis_call"
 	file := write(t, "bad.wasm", bad.Bytes())
-	got := run(t, "push", file, host+"/p:1", "--plain-http")
+	got := run(t, "push", file, host+"/pp:1", "--plain-http")
 	assert.Equal(t, result{1, "", "publish: " + file + ` is not pushed:
   it exports no function proxy_abi_version_0_2_*: it is no proxy-wasm plugin, or its main package does not use a proxy-wasm SDK
   it exports neither proxy_on_memory_allocate nor malloc: Envoy can hand it no data
@@ -130,14 +130,14 @@ func TestAFileThatEnvoyWouldNotLoadIsNotSent(t *testing.T) {
 To push it all the same, for another proxy or a newer one: --no-check
 `}, got)
 	text := write(t, "x.wat", []byte("(module)"))
-	got = run(t, "push", text, host+"/p:1", "--plain-http", "--no-check")
+	got = run(t, "push", text, host+"/pp:1", "--plain-http", "--no-check")
 	assert.Equal(t, 1, got.code, "no flag makes it a module")
 	assert.Contains(t, got.stderr, text+" is not pushed:\n  not a Wasm module")
 	assert.Empty(t, r.Requests(), "nothing was asked or sent")
 
-	got = run(t, "push", file, host+"/p:1", "--plain-http", "--no-check")
+	got = run(t, "push", file, host+"/pp:1", "--plain-http", "--no-check")
 	assert.Zero(t, got.code, got.stderr)
-	got = run(t, "inspect", host+"/p:1", "--plain-http")
+	got = run(t, "inspect", host+"/pp:1", "--plain-http")
 	assert.Contains(t, got.stdout, "Istio: no: Envoy would not load the plugin\n")
 	assert.Contains(t, got.stdout, "Why Envoy would not load it\n  it exports no function")
 }
@@ -145,15 +145,27 @@ To push it all the same, for another proxy or a newer one: --no-check
 func TestPushSaysWhatItDidAndPrintsTheDigestAlone(t *testing.T) {
 	host, _ := server(t)
 	file := pluginFile(t)
-	first := run(t, "push", file, host+"/p:1", "latest", "--plain-http")
-	assert.Regexp(t, `^`+host+`/p@sha256:[0-9a-f]{64}\n$`, first.stdout)
+	first := run(t, "push", file, host+"/pp:1", "latest", "--plain-http")
+	assert.Regexp(t, `^`+host+`/pp@sha256:[0-9a-f]{64}\n$`, first.stdout)
 	assert.Equal(t, file+`: 131 bytes, proxy-wasm ABI 0.2.0, 1 import
-`+host+`/p: 189 bytes uploaded in 2 blobs (oci), tags 1, latest set
-`+host+`/p:1: read back, and as it was sent; who can pull it: Istio, Envoy Gateway; not: Wasm tools (CNCF layout)
+`+host+`/pp: 189 bytes uploaded in 2 blobs (oci), tags 1, latest set
+`+host+`/pp:1: there, with the digests and sizes that were sent; who can pull it: Istio, Envoy Gateway; not: Wasm tools (CNCF layout)
 `, first.stderr)
-	again := run(t, "push", file, host+"/p:1", "--plain-http", "--no-verify")
+	again := run(t, "push", file, host+"/pp:1", "--plain-http", "--no-verify")
 	assert.Equal(t, first.stdout, again.stdout)
-	assert.Contains(t, again.stderr, host+"/p: nothing to upload (oci), tag 1 as before\n")
+	assert.Contains(t, again.stderr, host+"/pp: nothing to upload (oci), tag 1 as before\n")
+}
+
+func TestARepositoryThatNoProxyCanNameIsTold(t *testing.T) {
+	host, _ := server(t)
+	pushed := run(t, "push", pluginFile(t), host+"/p:1", "--plain-http")
+	require.Zero(t, pushed.code, "others may pull from it: %s", pushed.stderr)
+	const why = "it reads names of repositories with 2 to 255 characters, and this one has 1"
+	assert.Contains(t, pushed.stderr, "who can pull it: nobody; not: Istio ("+why+"), Envoy Gateway ("+why+"), Wasm tools (CNCF layout)\n")
+	assert.Contains(t, run(t, "inspect", host+"/p:1", "--plain-http").stdout, "  Istio: no: "+why+"\n")
+	r := run(t, "manifest", host+"/p:1", "--plain-http", "--for", "envoy-gateway", "--target", "Gateway/eg")
+	assert.Equal(t, result{1, "", "publish: " + host + "/p:1: Envoy Gateway could not pull it: " + why + "\n" +
+		"Copy it to another repository: publish copy " + host + "/p:1 " + host + "/NAME\n"}, r)
 }
 
 func TestTheDigestFollowsFromInputAlone(t *testing.T) {
@@ -184,7 +196,7 @@ func TestATagThatSomebodyElseMovesIsNoticed(t *testing.T) {
 	require.Zero(t, run(t, "push", write(t, "o.wasm", other.Bytes()), host+"/p:theirs", "--plain-http").code)
 	moved := false
 	r.Hook = func(w http.ResponseWriter, req *http.Request) bool {
-		if moved && req.Method == "HEAD" && strings.HasSuffix(req.URL.Path, "/manifests/1") {
+		if moved && req.Method == "GET" && strings.HasSuffix(req.URL.Path, "/manifests/1") {
 			http.Redirect(w, req, "/v2/p/manifests/theirs", http.StatusTemporaryRedirect)
 			return true
 		}
@@ -228,6 +240,19 @@ func TestPullReplacesTheFileOnlyWhenItIsWhole(t *testing.T) {
 	assert.Equal(t, 1, got.code)
 }
 
+func TestAResultThatCannotBePrintedIsAFailure(t *testing.T) {
+	host, _ := server(t)
+	for _, args := range [][]string{{"push", pluginFile(t), host + "/pp:1"}, {"inspect", host + "/pp:1"}, {"tags", host + "/pp"}} {
+		full, stderr := errorWriter{syscall.ENOSPC}, &bytes.Buffer{}
+		assert.Equal(t, 1, Run(context.Background(), append(args, "--plain-http"), nil, full, stderr), args[0])
+		assert.Contains(t, stderr.String(), "publish: no space left on device\n")
+	}
+}
+
+type errorWriter struct{ error }
+
+func (w errorWriter) Write([]byte) (int, error) { return 0, w.error }
+
 func TestAFullDiskIsNamed(t *testing.T) {
 	err := error(&fs.PathError{Op: "write", Path: "plugin.wasm", Err: syscall.ENOSPC})
 	if full, opened := os.OpenFile("/dev/full", os.O_WRONLY, 0); opened == nil { // Linux has a disk that always is
@@ -240,10 +265,10 @@ func TestAFullDiskIsNamed(t *testing.T) {
 func TestInspectIsForPeopleAndForPrograms(t *testing.T) {
 	host, _ := server(t)
 	for _, format := range []string{"oci", "compat", "cncf"} {
-		pushed := run(t, "push", pluginFile(t), host+"/p:"+format, "--plain-http", "--format", format, "--version", "1.0", "--description", "A plugin")
+		pushed := run(t, "push", pluginFile(t), host+"/pp:"+format, "--plain-http", "--format", format, "--version", "1.0", "--description", "A plugin")
 		require.Zero(t, pushed.code, pushed.stderr)
 		for _, output := range []string{"text", "json"} {
-			r := run(t, "inspect", host+"/p:"+format, "--plain-http", "-o", output)
+			r := run(t, "inspect", host+"/pp:"+format, "--plain-http", "-o", output)
 			require.Zero(t, r.code, r.stderr)
 			goldentest.Equal(t, "testdata/inspect-"+format+"."+output, strings.ReplaceAll(r.stdout, host, "HOST"))
 			assert.Equal(t, output == "json", json.Valid([]byte(r.stdout)))

@@ -38,12 +38,17 @@ func (a *app) tags() *cobra.Command {
 }
 
 func (a *app) runTags(ctx context.Context, store *registry.Store) error {
-	return store.Tags(ctx, func(tags []string) error {
+	var printing error // is not the store's
+	err := store.Tags(ctx, func(tags []string) error {
 		for _, tag := range tags {
-			if _, err := fmt.Fprintln(a.out, oneLine(tag)); err != nil {
-				return err
+			if _, printing = fmt.Fprintln(a.out, oneLine(tag)); printing != nil {
+				return printing
 			}
 		}
 		return nil
 	})
+	if printing != nil {
+		return printing
+	}
+	return err
 }

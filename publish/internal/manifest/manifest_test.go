@@ -111,9 +111,11 @@ func TestWhatIsNoObjectIsRefused(t *testing.T) {
 		`[]`:               "the configuration must be an object",
 		`"x"`:              "the configuration must be an object",
 		`{"a": 1, "a": 2}`: `the configuration is not valid JSON: the key "a" is there twice`,
-		`{"a": 1} {}`:      "the configuration is not valid JSON: something follows its end",
-		`{"a": `:           "the configuration is not valid JSON: EOF",
-		`{"a": 1}}`:        "the configuration is not valid JSON: something follows its end",
+		`{"a": 1} {}`:      "the configuration is not valid JSON: invalid character '{' after top-level value",
+		`{"a": `:           "the configuration is not valid JSON: unexpected end of JSON input",
+		`{"a": 1}}`:        "the configuration is not valid JSON: invalid character '}' after top-level value",
+
+		`{"a": ` + strings.Repeat("[", 1<<20): "the configuration is not valid JSON: invalid character '[' exceeded max depth",
 	} {
 		for _, kind := range Kinds {
 			o := options(kind)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -63,14 +62,14 @@ func block(data []byte) (*yaml.Node, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, nil
 	}
+	if err := json.Unmarshal(data, new(json.RawMessage)); err != nil { // which bounds its depth, and tokens do not
+		return nil, fmt.Errorf("is not valid JSON: %w", err)
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	node, err := value(d)
 	if err != nil {
 		return nil, fmt.Errorf("is not valid JSON: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("is not valid JSON: something follows its end")
 	}
 	if node.Kind != yaml.MappingNode {
 		return nil, errors.New("must be an object")
@@ -100,7 +99,7 @@ func value(d *json.Decoder) (*yaml.Node, error) {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}, nil
 }
 
-// collection reads an object or a list, after its first character. The depth is bounded by the decoder.
+// collection reads an object or a list, after its first character.
 func collection(d *json.Decoder, begin json.Delim) (*yaml.Node, error) {
 	node := list()
 	if begin == '{' {

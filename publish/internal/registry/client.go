@@ -34,7 +34,8 @@ type Options struct {
 	Timeout  time.Duration // of everything together; for errors to name, as the context ends it
 	Backoff  Backoff
 	Agent    string
-	Progress func(bytes int64) // is told of each piece of a blob that was sent or received
+	Sent     func(bytes int64) // is told of each piece of a blob that was sent
+	Received func(bytes int64) // likewise
 }
 
 // Client reaches registries.
@@ -61,6 +62,7 @@ func New(o Options) (*Client, error) {
 	}
 	base := http.DefaultTransport.(*http.Transport).Clone()
 	base.TLSClientConfig = config
+	base.MaxIdleConnsPerHost = 2 * concurrent // else most of those that are used at once are closed after each request
 	c.auth = &auth.Client{
 		Client:     &http.Client{Transport: patient(roundTripper(func(req *http.Request) (*http.Response, error) { return c.once(base, req) }), o.Backoff)},
 		Header:     http.Header{"User-Agent": {o.Agent}},
@@ -142,9 +144,9 @@ func (c *Client) repository(r Reference) *remote.Repository {
 // once sends a request, and looks after it: it learns the secrets, counts the bytes, and knows a server that wanted TLS.
 func (c *Client) once(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 	c.secrets.addHeader(req.Header)
-	if c.options.Progress != nil && uploads(req) && req.Body != nil {
+	if c.options.Sent != nil && uploads(req) && req.Body != nil {
 		counted := *req
-		counted.Body = &counter{req.Body, c.options.Progress}
+		counted.Body = &counter{req.Body, c.options.Sent}
 		req = &counted
 	}
 	resp, err := base.RoundTrip(req)
@@ -155,8 +157,8 @@ func (c *Client) once(base http.RoundTripper, req *http.Request) (*http.Response
 		resp.Body.Close()
 		return nil, errPlainToTLS
 	}
-	if c.options.Progress != nil && req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/blobs/") {
-		resp.Body = &counter{resp.Body, c.options.Progress}
+	if c.options.Received != nil && req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/blobs/") {
+		resp.Body = &counter{resp.Body, c.options.Received}
 	}
 	return resp, nil
 }

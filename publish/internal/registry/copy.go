@@ -31,8 +31,9 @@ type Content struct {
 }
 
 // Push sends the blobs that are missing, and then points each tag at the manifest. If anything fails, every tag not yet reached is as
-// it was, and the one being moved is the old or the new one, whole.
-func Push(ctx context.Context, to *Store, blobs []Content, manifest Content, tags []string) (Sent, error) {
+// it was, and the one being moved is the old or the new one, whole. Each of there is told of every blob as soon as the store has it, from
+// several goroutines.
+func Push(ctx context.Context, to *Store, blobs []Content, manifest Content, tags []string, there ...func(Content)) (Sent, error) {
 	var sent Sent
 	moving, err := to.notAt(ctx, manifest.Digest, tags)
 	if err != nil || len(moving) == 0 {
@@ -47,6 +48,11 @@ func Push(ctx context.Context, to *Store, blobs []Content, manifest Content, tag
 			if was {
 				uploaded.Add(1)
 				size.Add(b.Size)
+			}
+			for _, tell := range there {
+				if err == nil {
+					tell(b)
+				}
 			}
 			return err
 		})

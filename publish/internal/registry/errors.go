@@ -151,7 +151,7 @@ func (e *Error) answered(r Reference, answer *errcode.ErrorResponse) {
 		e.Fault, e.Do = ErrDiskFull, "It is the registry's: ask whoever runs it for room."
 	case codes[errcode.ErrorCodeDigestInvalid]:
 		e.Fault, e.Do = ErrDigest, tampered
-	case e.Status >= 500:
+	case e.Status >= 500 && passing(e.Status):
 		e.Fault, e.Do = ErrServer, "It was asked again and again. Try later, and look into its log."
 	default:
 		e.Fault = ErrRefused
@@ -222,7 +222,7 @@ func (e *Error) broke(r Reference, c *Client, err error) {
 	case errors.Is(err, errHelper):
 		e.Fault, e.Said, e.Do = ErrCredentials, text, "Run docker-credential-… by hand to see why, or use --username and --password-stdin."
 	case errors.Is(err, content.ErrMismatchedDigest), errors.Is(err, content.ErrTrailingData), errors.Is(err, content.ErrInvalidDescriptorSize),
-		strings.Contains(text, "mismatch digest"), strings.Contains(text, "mismatch Content-Length"), strings.Contains(text, "expected content size of"):
+		strings.Contains(text, "mismatch digest"), strings.Contains(text, "digest mismatch in Docker-Content-Digest"), strings.Contains(text, "mismatch Content-Length"), strings.Contains(text, "expected content size of"):
 		e.Fault, e.Said, e.Do = ErrDigest, text, tampered
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		e.Fault, e.Do = ErrDiskFull, "Make room, or write somewhere else."

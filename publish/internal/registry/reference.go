@@ -62,10 +62,14 @@ func parse(s string) (r Reference, err error) {
 	}
 	if r.Kind == Remote {
 		rest = strings.TrimPrefix(rest, scheme)
-		if host, _, _ := strings.Cut(rest, "/"); strings.Contains(host, "@") && !strings.Contains(host, "@sha") {
+		before, after, isURL := strings.Cut(rest, "://")
+		if !isURL {
+			after = rest
+		}
+		if host, _, _ := strings.Cut(after, "/"); strings.Contains(host, "@") && !strings.Contains(host, "@sha") {
 			return r, errors.New("credentials do not belong into it; publish login keeps them")
 		}
-		if before, _, ok := strings.Cut(rest, "://"); ok {
+		if isURL {
 			return r, fmt.Errorf("%q begins with %s://: write HOST/REPO:TAG, with oci:// before it or nothing", rest, before)
 		}
 	}
@@ -76,8 +80,9 @@ func parse(s string) (r Reference, err error) {
 		rest = rest[:at]
 	}
 	if colon := strings.LastIndexByte(rest, ':'); colon > strings.LastIndexAny(rest, `/\`) && colon > 1 {
-		if r.Tag = rest[colon+1:]; !tagPattern.MatchString(r.Tag) {
-			return r, fmt.Errorf("%q is no tag, which is up to 128 letters, digits, dots, dashes and underscores, and begins with none of dot and dash", r.Tag)
+		r.Tag = rest[colon+1:]
+		if err := CheckTag(r.Tag); err != nil {
+			return r, err
 		}
 		rest = rest[:colon]
 	}
@@ -157,5 +162,10 @@ func (r Reference) Name() string {
 	return "latest"
 }
 
-// ValidTag tells whether a registry would take the tag.
-func ValidTag(tag string) bool { return tagPattern.MatchString(tag) }
+// CheckTag tells why no registry would take a tag.
+func CheckTag(tag string) error {
+	if !tagPattern.MatchString(tag) {
+		return fmt.Errorf("%q is no tag, which is up to 128 letters, digits, dots, dashes and underscores, and begins with none of dot and dash", tag)
+	}
+	return nil
+}

@@ -51,6 +51,9 @@ func TestWhatIsNoReferenceIsRefusedWithTheReason(t *testing.T) {
 		"gh cr.io/a":               `"gh cr.io" is no registry's host`,
 		"oci-layout:":              `"oci-layout:" names no file`,
 		"ada:secret@ghcr.io/a/b:1": "credentials do not belong into it; publish login keeps them",
+
+		"https://ada:secret@ghcr.io/a/b:1":       "credentials do not belong into it; publish login keeps them",
+		"oci://https://ada:secret@ghcr.io/a/b:1": "credentials do not belong into it; publish login keeps them",
 	} {
 		_, err := Parse(text)
 		assert.EqualError(t, err, "not a reference: "+want, text)

@@ -166,6 +166,37 @@ func (s *Store) look(ctx context.Context, tag string) (ocispec.Descriptor, bool,
 	return d, err == nil, s.explain("look for "+s.in("tag "+tag), err)
 }
 
+// Named fetches the manifest that a tag points at, in one request where it can be.
+func (s *Store) Named(ctx context.Context, tag string) (d ocispec.Descriptor, manifest []byte, err error) {
+	var body io.ReadCloser
+	if fetcher, ok := s.target.(registry.ReferenceFetcher); ok {
+		d, body, err = fetcher.FetchReference(ctx, tag)
+	} else if d, err = s.target.Resolve(ctx, tag); err == nil {
+		body, err = s.target.Fetch(ctx, d)
+	}
+	if err == nil {
+		defer body.Close()
+		if d.Size > maxManifest {
+			return d, nil, fmt.Errorf("%s: a manifest of %d bytes is more than registries take", d.Digest, d.Size)
+		}
+		manifest, err = content.ReadAll(body, d)
+	}
+	return d, manifest, s.explain("read "+s.in("tag "+tag), err)
+}
+
+// Holds asks whether a blob is there, with the size and the digest that it should have. A registry is asked no more than that.
+func (s *Store) Holds(ctx context.Context, d ocispec.Descriptor) error {
+	resolver := content.Resolver(s.target)
+	if repository, ok := s.target.(*remote.Repository); ok {
+		resolver = repository.Blobs()
+	}
+	found, err := resolver.Resolve(ctx, d.Digest.String())
+	if err == nil && found.Size != d.Size {
+		err = fmt.Errorf("%w: %s has %d bytes there, and should have %d", content.ErrMismatchedDigest, d.Digest, found.Size, d.Size)
+	}
+	return s.client.explain(s.Ref.At(d.Digest), "look for "+s.in(d.Digest.String()), err)
+}
+
 // Fetch implements [content.Fetcher]. Its errors are explained as they come; those of reading are explained by [Store.Explain].
 func (s *Store) Fetch(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, error) {
 	body, err := s.target.Fetch(ctx, d)

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package cli
+
+func inLargePages(fresh []byte) []byte { return fresh }
