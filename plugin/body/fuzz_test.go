@@ -17,6 +17,7 @@ import (
 
 	"github.com/routelens/routelens/plugin/config"
 	"github.com/routelens/routelens/plugin/record"
+	"github.com/routelens/routelens/plugin/redact"
 )
 
 // hold checks what holds of every content, and gives it.
@@ -136,7 +137,8 @@ func FuzzProtobufIsShownWhole(f *testing.F) {
 		for _, r := range []Redactor{open(), detect(), hiding("**.3", config.Detectors...)} {
 			whole := hold(t, r, entire("application/grpc", frame(0, string(message))), 1<<20)
 			cutOff := hold(t, r, entire("application/grpc", frame(0, string(message))), int(limit))
-			if whole.Form == record.JSON && len(whole.Text) <= int(limit) && len(message)+5 <= int(limit) {
+			masked := strings.Contains(whole.Text, redact.Masked) // which took more room before it was
+			if whole.Form == record.JSON && !masked && len(whole.Text) <= int(limit) && len(message)+5 <= int(limit) {
 				require.Equal(t, whole, cutOff)
 			}
 			if f, isFake := r.(*fake); isFake && f.Detects() {
@@ -176,7 +178,7 @@ func FuzzMessagesAreCutApart(f *testing.F) {
 }
 
 // mime/multipart is the reference, which is stricter: what it reads as parts is
-// listed so.
+// listed so. Where line breaks are of both kinds its reading is one of two.
 func FuzzPartsAreListedAsTheyAreRead(f *testing.F) {
 	const kind = "multipart/form-data; boundary=xyz"
 	f.Add([]byte("--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--xyz\r\nContent-Disposition: form-data; name=b; filename=\"c\"\r\nContent-Type: text/plain\r\n\r\n\r\n--xyz--\r\n"), kind)
@@ -190,6 +192,9 @@ func FuzzPartsAreListedAsTheyAreRead(f *testing.F) {
 		got := hold(t, open(), entire(contentType, string(body)), 1<<20)
 		_, parameters, err := mime.ParseMediaType(contentType)
 		if err != nil || parameters["boundary"] != ParseType(contentType).Boundary || len(body) > 1<<16 || got.Form != record.JSON || ParseType(contentType).Kind != Multipart {
+			return
+		}
+		if single := bytes.ReplaceAll(body, []byte("\r\n"), nil); len(single) < len(body) && bytes.IndexByte(single, '\n') >= 0 {
 			return
 		}
 		var parts []struct{ Size int }
