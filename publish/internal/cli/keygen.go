@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/routelens/routelens/publish/internal/sign"
 )
@@ -114,7 +113,6 @@ func (a *app) newPassword() ([]byte, error) {
 // askSecret asks a person for what is not to be seen.
 func (a *app) askSecret(what string) ([]byte, error) {
 	fmt.Fprintf(a.err, "%s (it does not show): ", what)
-	secret, err := term.ReadPassword(int(a.in.(*os.File).Fd()))
-	fmt.Fprintln(a.err)
-	return secret, err
+	secret, err := a.line(true)
+	return []byte(secret), err
 }
