@@ -72,6 +72,12 @@ func (e emulator) count(name string) int {
 	return int(n)
 }
 
+func (e emulator) gauge(name string) int {
+	n, err := e.GetGaugeMetric(name)
+	require.NoError(e.t, err)
+	return int(n)
+}
+
 // ended is what became of all records.
 func (e emulator) ended() (n int) {
 	for _, reason := range metrics.Reasons() {
@@ -175,6 +181,22 @@ func TestEveryMetricOfThePipelineIsThereFromTheStart(t *testing.T) {
 	assert.Zero(t, e.count(metrics.Emitted))
 }
 
+func TestTheLimitsAreTold(t *testing.T) {
+	for _, c := range []struct {
+		name, configuration string
+		bytes, series       int
+	}{
+		{"with a sink", `{"sink": {"cluster": "logs", "path": "/in", "buffer": {"max_bytes": "1MiB"}}, "metrics": {"max_series": 7}}`, 1 << 20, 7},
+		{"without one", `{}`, 0, 5000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := start(t, c.configuration)
+			assert.Equal(t, c.bytes, e.gauge(metrics.LimitBytes))
+			assert.Equal(t, c.series, e.gauge(metrics.SeriesLimit))
+		})
+	}
+}
+
 func TestRecordsReachTheSink(t *testing.T) {
 	e := start(t, shipping)
 	e.exchange()
@@ -207,9 +229,7 @@ func TestRecordsReachTheSink(t *testing.T) {
 	e.answer("200")
 	assert.Equal(t, 2, e.count(metrics.Delivered))
 	assert.Equal(t, 2, e.ended())
-	waiting, err := e.GetGaugeMetric(metrics.WaitingRecords)
-	require.NoError(t, err)
-	assert.Zero(t, waiting)
+	assert.Zero(t, e.gauge(metrics.WaitingRecords))
 }
 
 func TestWhatTheSinkCouldNotTakeIsSentAgain(t *testing.T) {

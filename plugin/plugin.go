@@ -44,7 +44,9 @@ func (p *plugin) Start(configuration []byte) error {
 	if c.Sink.Enabled() {
 		p.collector = newCollector(p.host, &c, id, pipeline)
 		p.worker.ship(&c, p.collector.enqueue)
+		pipeline.Limits(c.Sink.Buffer.MaxBytes, c.Metrics.MaxSeries)
 	} else {
+		pipeline.Limits(0, c.Metrics.MaxSeries)
 		p.sweeper = newSweeper(p.host, identity{vmID: id.vmID}, pipeline)
 	}
 	return nil

@@ -71,6 +71,8 @@ func TestEveryPipelineSeriesIsThereFromTheStart(t *testing.T) {
 				assert.Zero(t, there[series], series)
 			}
 		}
+		assert.EqualValues(t, 8<<20, there[metrics.LimitBytes+"map[]"], "sink.buffer.max_bytes")
+		assert.EqualValues(t, 5000, there[metrics.SeriesLimit+"map[]"], "metrics.max_series")
 	})
 }
 

@@ -61,7 +61,9 @@ const (
 	ExportDuration   = "routelens_export_duration_milliseconds"
 	WaitingBytes     = "routelens_collector_waiting_bytes"
 	WaitingRecords   = "routelens_collector_waiting_records"
+	LimitBytes       = "routelens_collector_limit_bytes"
 	CollectorChanges = "routelens_collector_changes_total"
+	SeriesLimit      = "routelens_series_limit"
 	SeriesOverflow   = "routelens_series_overflow_total"
 )
 
@@ -106,7 +108,9 @@ func All() []Metric {
 		{ExportDuration, Histogram, nil, "Time from a request to the sink to its answer, in milliseconds."},
 		{WaitingBytes, Gauge, nil, "Bytes that the collector holds: waiting and under way."},
 		{WaitingRecords, Gauge, nil, "Records that the collector holds: waiting and under way."},
+		{LimitBytes, Gauge, nil, "Most bytes that the collector holds, sink.buffer.max_bytes: 0 without a sink."},
 		{CollectorChanges, Counter, nil, "Times that a context became the collector."},
+		{SeriesLimit, Gauge, nil, "Most label sets of exchanges: metrics.max_series."},
 		{SeriesOverflow, Counter, nil, "Exchanges counted under the label value \"other\" because metrics.max_series was reached."},
 	}
 }

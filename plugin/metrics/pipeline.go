@@ -12,6 +12,8 @@ type Pipeline struct {
 	duration  uint32
 	bytes     uint32
 	records   uint32
+	room      uint32
+	series    uint32
 }
 
 // NewPipeline defines the stats. The decisions are the sampler's list, the
@@ -23,6 +25,8 @@ func NewPipeline(stats Stats, decisions, omissions []string) *Pipeline {
 		duration: stats.Define(Histogram, ExportDuration),
 		bytes:    stats.Define(Gauge, WaitingBytes),
 		records:  stats.Define(Gauge, WaitingRecords),
+		room:     stats.Define(Gauge, LimitBytes),
+		series:   stats.Define(Gauge, SeriesLimit),
 		pending:  make([]uint64, len(decisions)),
 	}
 	for _, name := range []string{Emitted, Delivered, Unconfirmed, Retries, CollectorChanges} {
@@ -74,6 +78,12 @@ func (p *Pipeline) BodyOmitted(n int) { p.stats.Increment(p.omitted[n], 1) }
 func (p *Pipeline) Waiting(bytes, records int) {
 	p.stats.Record(p.bytes, uint64(bytes))
 	p.stats.Record(p.records, uint64(records))
+}
+
+// Limits sets what the collector and the series of exchanges are bounded by.
+func (p *Pipeline) Limits(bytes, series int) {
+	p.stats.Record(p.room, uint64(bytes))
+	p.stats.Record(p.series, uint64(series))
 }
 
 func (p *Pipeline) count(name string, n int) {

@@ -49,6 +49,7 @@ func TestThePipelineCounts(t *testing.T) {
 	x.Decided(1)
 	x.Answered(12)
 	x.Waiting(100, 5)
+	x.Limits(8000, 500)
 	x.Flush()
 	x.Flush()
 	assert.Equal(t, map[string]uint64{
@@ -56,7 +57,7 @@ func TestThePipelineCounts(t *testing.T) {
 		Label(LabelReason, "collector_lost") + Dropped: 4, Label(LabelDecision, "skip") + Decisions: 2,
 		Label(LabelReason, "ratio") + BodiesOmitted: 1,
 	}, p.counts)
-	assert.Equal(t, map[string][]uint64{ExportDuration: {12}, WaitingBytes: {100}, WaitingRecords: {5}}, p.values)
+	assert.Equal(t, map[string][]uint64{ExportDuration: {12}, WaitingBytes: {100}, WaitingRecords: {5}, LimitBytes: {8000}, SeriesLimit: {500}}, p.values)
 }
 
 func TestEveryReasonHasAWordOfItsOwn(t *testing.T) {
