@@ -19,6 +19,7 @@ type Load struct {
 	Mix     []Share
 	Total   int     // 0: until the context ends
 	Rate    float64 // requests a second; 0: as many as the workers can
+	Swing   float64 // how far the rate goes up and down around Rate, as a share below 1, every two minutes
 	Workers int     // 0: 8. Each has its own connections and one request at a time
 	HTTP2   bool
 }
@@ -101,7 +102,23 @@ func (l Load) due(start time.Time, n int64) time.Time {
 	if l.Rate == 0 {
 		return time.Now()
 	}
-	return start.Add(time.Duration(float64(n) / l.Rate * float64(time.Second)))
+	return start.Add(time.Duration(l.swung(float64(n)/l.Rate) * float64(time.Second)))
+}
+
+// swung is when as many requests are due with the swing as without it after so many seconds. The sum of a
+// swinging rate is no function that can be turned round, so it is closed in on.
+func (l Load) swung(seconds float64) float64 {
+	const period = 120 / (2 * math.Pi)
+	low, high := seconds-2*l.Swing*period, seconds
+	for range 30 {
+		middle := (low + high) / 2
+		if middle+l.Swing*period*(1-math.Cos(middle/period)) < seconds {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return max(high, 0)
 }
 
 // sleepUntil is false if the context ended before.

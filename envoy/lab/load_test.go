@@ -72,3 +72,22 @@ func TestMixIsSpreadEvenly(t *testing.T) {
 	}
 	require.Equal(t, []string{"a", "b", "a", "a", "b", "a"}, routes)
 }
+
+func TestTheRateSwingsAroundItsMean(t *testing.T) {
+	load := Load{Rate: 100, Swing: 0.5}
+	start := time.Unix(0, 0)
+	within := func(from, to time.Duration) (n int) {
+		for due := int64(0); ; due++ {
+			switch at := load.due(start, due).Sub(start); {
+			case at >= to:
+				return n
+			case at >= from:
+				n++
+			}
+		}
+	}
+	require.InDelta(t, 12000, within(0, 2*time.Minute), 2, "the mean of a whole swing is the rate")
+	require.InDelta(t, 1500, within(25*time.Second, 35*time.Second), 10)
+	require.InDelta(t, 500, within(85*time.Second, 95*time.Second), 10)
+	require.Equal(t, start.Add(time.Second), Load{Rate: 100}.due(start, 100), "without a swing it is even")
+}
