@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 	"time"
@@ -33,6 +34,10 @@ Flags:
   -envoy FILE           Envoy's binary (default: envoy, from PATH)
   -victoria-logs FILE   the log store's binary (default: victoria-logs, from PATH)
   -prometheus FILE      Prometheus' binary; without it the demo has no history
+  -dashboards DIR       a folder of dashboards (grafana/*.json) and rules (prometheus/*.yaml) to show; needs Prometheus
+  -grafana FILE         Grafana's binary to show them with; without it they are drawn with its library
+  -draw DIR             the built page that draws (default build/draw)
+  -beside COMMAND       a shell command to run beside the traffic, which lasts as long; $DASHBOARDS is their address
   -rate N               requests a second (default 150)
   -duration TIME        how long to send traffic, such as 20s, before the check; default: until Ctrl-C
 
@@ -40,9 +45,10 @@ Colours are left out where NO_COLOR is set or the output is not a terminal.
 `
 
 type options struct {
-	plugin, envoy, store, prometheus string
-	rate                             float64
-	duration                         time.Duration
+	plugin, envoy, store, prometheus  string
+	dashboards, grafana, draw, beside string
+	rate                              float64
+	duration                          time.Duration
 }
 
 func main() {
@@ -76,6 +82,10 @@ func (o *options) flags() *flag.FlagSet {
 	flags.StringVar(&o.envoy, "envoy", "envoy", "")
 	flags.StringVar(&o.store, "victoria-logs", "victoria-logs", "")
 	flags.StringVar(&o.prometheus, "prometheus", "", "")
+	flags.StringVar(&o.dashboards, "dashboards", "", "")
+	flags.StringVar(&o.grafana, "grafana", "", "")
+	flags.StringVar(&o.draw, "draw", "build/draw", "")
+	flags.StringVar(&o.beside, "beside", "", "")
 	flags.Float64Var(&o.rate, "rate", 150, "")
 	flags.DurationVar(&o.duration, "duration", 0, "")
 	return flags
@@ -94,11 +104,23 @@ func parse(args []string) (options, error) {
 		return o, fmt.Errorf("-rate (%v) must be above 0", o.rate)
 	case o.duration < 0:
 		return o, fmt.Errorf("-duration (%v) must not be negative", o.duration)
+	case o.dashboards != "" && o.prometheus == "":
+		return o, errors.New("-dashboards: they ask Prometheus: -prometheus must name its binary")
+	case o.beside != "" && (o.dashboards == "" || o.duration > 0):
+		return o, errors.New("-beside needs -dashboards, and no -duration: the traffic lasts as long as the command")
 	}
 	if _, err := os.Stat(o.plugin); err != nil {
 		return o, fmt.Errorf("-plugin: %w; make plugin builds it", err)
 	}
 	return o, nil
+}
+
+// swing makes what the dashboards show move, as traffic does.
+func (o options) swing() float64 {
+	if o.dashboards == "" {
+		return 0
+	}
+	return 0.4
 }
 
 // demo runs from the first process to the summary.
@@ -109,15 +131,11 @@ func demo(ctx context.Context, o options, screen *screen) (err error) {
 		return err
 	}
 	screen.say(parts.addresses() + "\n")
-	traffic, end := context.WithCancel(ctx)
+	traffic, end := lasting(ctx, o, parts)
 	defer end()
-	if o.duration > 0 {
-		traffic, end = context.WithTimeout(ctx, o.duration)
-		defer end()
-	}
 	reports := make(chan lab.Report, 1)
 	go func() {
-		report, _ := lab.Load{Entry: parts.envoy.Entry, Mix: lab.ShopMix(), Rate: o.rate, Workers: 16}.Run(traffic)
+		report, _ := lab.Load{Entry: parts.envoy.Entry, Mix: lab.ShopMix(), Rate: o.rate, Swing: o.swing(), Workers: 16}.Run(traffic)
 		reports <- report
 	}()
 	if err := watch(traffic, parts, screen); err != nil {
@@ -133,8 +151,44 @@ func demo(ctx context.Context, o options, screen *screen) (err error) {
 	}
 	if o.duration == 0 || ctx.Err() != nil {
 		screen.say(result.summary())
-		return nil
+		return failure(traffic)
 	}
 	screen.say(result.table())
 	return result.fault()
+}
+
+// lasting is how long there is traffic: for the duration, while the command runs, or until Ctrl-C.
+func lasting(ctx context.Context, o options, p *parts) (context.Context, context.CancelFunc) {
+	if o.duration > 0 {
+		return context.WithTimeout(ctx, o.duration)
+	}
+	traffic, end := context.WithCancelCause(ctx)
+	if o.beside != "" {
+		go func() { end(runBeside(ctx, o.beside, p.pages.url)) }()
+	}
+	return traffic, func() { end(nil) }
+}
+
+// besideError is what the command that ran beside the traffic ended with.
+type besideError struct{ error }
+
+func runBeside(ctx context.Context, command, dashboards string) error {
+	cmd := exec.CommandContext(ctx, "sh", "-c", command)
+	cmd.Env = append(os.Environ(), "DASHBOARDS="+dashboards)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	if err := cmd.Run(); err != nil {
+		return besideError{fmt.Errorf("%s: %w", command, err)}
+	}
+	return nil
+}
+
+// failure is the command's, if it is what ended the traffic.
+func failure(traffic context.Context) error {
+	var failed besideError
+	if errors.As(context.Cause(traffic), &failed) {
+		return failed
+	}
+	return nil
 }

@@ -44,6 +44,8 @@ func TestUsageTellsOfEveryFlag(t *testing.T) {
 
 func TestWrongFlagsAreNamed(t *testing.T) {
 	for flags, want := range map[string]string{
+		"-dashboards d":         "demo: -dashboards: they ask Prometheus: -prometheus must name its binary\n",
+		"-beside true":          "demo: -beside needs -dashboards, and no -duration: the traffic lasts as long as the command\n",
 		"-plugin /nowhere.wasm": "demo: -plugin: stat /nowhere.wasm: no such file or directory; make plugin builds it\n",
 		"-rate 0":               "demo: -rate (0) must be above 0\n",
 		"-duration -1s":         "demo: -duration (-1s) must not be negative\n",

@@ -28,6 +28,7 @@ type parts struct {
 	store      *lab.Store
 	envoy      *lab.Envoy
 	prometheus *lab.Prometheus // nil: none
+	pages      *pages          // nil: none
 }
 
 // start returns what it has started, with an error too.
@@ -46,15 +47,32 @@ func start(ctx context.Context, o options) (_ *parts, err error) {
 		return p, err
 	}
 	if o.prometheus != "" {
-		address, err := lab.FreeAddress(9090)
-		if err != nil {
+		if p.prometheus, err = startPrometheus(ctx, o, p); err != nil {
 			return p, err
 		}
-		if p.prometheus, err = lab.StartPrometheus(ctx, o.prometheus, p.dir, address, p.envoy); err != nil {
+	}
+	if o.dashboards != "" {
+		if p.pages, err = openPages(ctx, o, p); err != nil {
 			return p, err
 		}
 	}
 	return p, nil
+}
+
+func startPrometheus(ctx context.Context, o options, p *parts) (*lab.Prometheus, error) {
+	address, err := lab.FreeAddress(9090)
+	if err != nil {
+		return nil, err
+	}
+	var rules []string
+	if o.dashboards != "" {
+		pattern, err := filepath.Abs(filepath.Join(o.dashboards, "prometheus", "*.yaml"))
+		if err != nil {
+			return nil, err
+		}
+		rules = []string{pattern}
+	}
+	return lab.StartPrometheus(ctx, lab.PrometheusOptions{Binary: o.prometheus, Dir: p.dir, Address: address, Envoy: p.envoy, Rules: rules})
 }
 
 func startStore(ctx context.Context, o options, dir string) (*lab.Store, error) {
@@ -93,6 +111,9 @@ func startEnvoy(ctx context.Context, o options, p *parts) (*lab.Envoy, error) {
 // stop ends all that was started. The files go too, unless something went wrong.
 func (p *parts) stop(well bool) error {
 	var errs []error
+	if p.pages != nil {
+		errs = append(errs, p.pages.stop())
+	}
 	if p.prometheus != nil {
 		errs = append(errs, p.prometheus.Stop())
 	}
@@ -118,6 +139,9 @@ func (p *parts) failed() error {
 	if p.prometheus != nil {
 		errs = append(errs, p.prometheus.Failed())
 	}
+	if p.pages != nil {
+		errs = append(errs, p.pages.failed())
+	}
 	return errors.Join(errs...)
 }
 
@@ -131,6 +155,9 @@ func (p *parts) addresses() string {
 	if p.prometheus != nil {
 		query := url.Values{"g0.expr": {`sum by (route) (rate(routelens_requests_total[30s]))`}, "g0.tab": {"0"}, "g0.range_input": {"5m"}}
 		rows = append(rows, []string{"Prometheus", p.prometheus.URL + "/graph?" + query.Encode()})
+	}
+	if p.pages != nil {
+		rows = append(rows, []string{p.pages.what(), p.pages.url})
 	}
 	return strings.Join(columns(rows, leftAligned), "\n")
 }
