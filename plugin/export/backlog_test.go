@@ -46,8 +46,8 @@ func TestWhatWaitsIsNotLookedThroughInVain(t *testing.T) {
 		b.push(one)
 	}
 	begin := time.Now()
-	for range 1000 {
+	for range 100_000 { // a fraction of a second, or else minutes
 		require.Zero(t, b.expire(time.Unix(0, 9)))
 	}
-	assert.Less(t, time.Since(begin), 300*time.Millisecond)
+	assert.Less(t, time.Since(begin), 30*time.Second)
 }
