@@ -70,7 +70,7 @@ func (d *Decoder) lines(dst []byte, p part, limit int) (record.Content, []byte) 
 // better: its names would be no field's. What can be read as either is left out.
 func (d *Decoder) form(dst []byte, p part, limit int) (record.Content, []byte) {
 	if mayBeJSON(p.bytes) {
-		if _, others, _ := bytes.Cut(p.bytes, []byte("&")); d.redact.Names() && bytes.IndexByte(others, '=') >= 0 {
+		if d.redact.Names() && redact.MayBeFields(p.bytes) {
 			return omit(record.NotRedactable), dst
 		}
 		out, verdict := d.redact.JSON(dst, p.bytes, redact.Options{Cut: p.cut})

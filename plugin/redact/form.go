@@ -1,6 +1,9 @@
 package redact
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // Form appends a form body (application/x-www-form-urlencoded) with the values
 // hidden of the fields that the body rules name: user[email] and user.email are
@@ -13,6 +16,9 @@ func (r *Redactor) Form(dst, body []byte, cut bool) ([]byte, Verdict) {
 	// Sent by a client that did not say it is JSON. What begins with a quote may be
 	// fields all the same: a name of them, or the whole.
 	if at := begins(body); at >= 0 && body[at] != '"' {
+		if r.Names() && MayBeFields(body) {
+			return dst, NotRedactable
+		}
 		dst, verdict := r.JSON(dst, body, Options{Cut: cut})
 		if verdict == Invalid {
 			verdict = NotRedactable
@@ -44,6 +50,13 @@ func (r *Redactor) Form(dst, body []byte, cut bool) ([]byte, Verdict) {
 	}
 	r.letGo()
 	return dst, Redacted
+}
+
+// MayBeFields tells whether a body that begins like JSON can be read as fields of a
+// form as well, the first of which has an odd name.
+func MayBeFields(body []byte) bool {
+	_, others, _ := bytes.Cut(body, []byte("&"))
+	return bytes.IndexByte(others, '=') >= 0
 }
 
 // field appends a field of a form, unless a rule removes it.
