@@ -1,0 +1,123 @@
+package k8s
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/routelens/routelens/plugin/config"
+)
+
+// places are where each kind of resource names the plugin and holds its configuration.
+var places = map[string]struct{ image, config, secret []string }{
+	"WasmPlugin":       {[]string{"url"}, []string{"pluginConfig"}, []string{"imagePullSecret"}},
+	"TrafficExtension": {[]string{"wasm", "url"}, []string{"wasm", "pluginConfig"}, []string{"wasm", "imagePullSecret"}},
+	"EnvoyExtensionPolicy": {
+		[]string{"code", "image", "url"}, []string{"config"}, []string{"code", "image", "pullSecretRef", "name"},
+	},
+}
+
+// installed is the one resource of a render that installs the plugin, cut down to what places speak of.
+func installed(t testing.TB, rendered []*unstructured.Unstructured) (kind string, spec map[string]any) {
+	for _, o := range rendered {
+		if _, ok := places[o.GetKind()]; !ok {
+			continue
+		}
+		require.Empty(t, kind, "one resource installs the plugin")
+		kind, spec = o.GetKind(), o.Object["spec"].(map[string]any)
+		if kind == "EnvoyExtensionPolicy" {
+			spec = spec["wasm"].([]any)[0].(map[string]any)
+		}
+	}
+	require.NotEmpty(t, kind, "no resource installs the plugin")
+	return kind, spec
+}
+
+func TestEachOverlayInstallsThePluginOfTheBase(t *testing.T) {
+	base := objects(t, read(t, "base/routelens.yaml"))[0].Object["spec"].(map[string]any)
+	for _, dir := range kustomizations(t) {
+		if !strings.HasPrefix(dir, "overlays/") {
+			continue
+		}
+		t.Run(dir, func(t *testing.T) {
+			kind, spec := installed(t, render(t, dir))
+			image, _, _ := unstructured.NestedString(spec, places[kind].image...)
+			assert.Equal(t, base["image"], strings.TrimPrefix(image, "oci://"))
+
+			sink := checked(t, kind, spec)
+			assert.NotContains(t, sink["authority"], "|", "many servers refuse such a Host")
+			assert.NotContains(t, sink["authority"], "/", "many servers refuse such a Host")
+			delete(sink, "cluster")
+			delete(sink, "authority")
+			got, _, _ := unstructured.NestedMap(spec, places[kind].config...)
+			got["sink"] = sink
+			assert.Equal(t, base["config"], got)
+		})
+	}
+}
+
+// checked holds the configuration of a resource to the plugin's own parser, and gives its sink.
+func checked(t testing.TB, kind string, spec map[string]any) map[string]any {
+	got, _, err := unstructured.NestedMap(spec, places[kind].config...)
+	require.NoError(t, err)
+	data, err := json.Marshal(got)
+	require.NoError(t, err)
+	_, err = config.Parse(data)
+	require.NoError(t, err, "%s", data)
+	sink, _ := got["sink"].(map[string]any)
+	require.NotEmpty(t, sink["cluster"])
+	require.NotEmpty(t, sink["authority"])
+	return sink
+}
+
+func TestTheSinkCanBeOutside(t *testing.T) {
+	for _, dir := range []string{"overlays/istio/gateway", "overlays/istio/traffic-extension/gateway"} {
+		rendered := edited(t, dir, "/sink]", "/sink-outside]")
+		kind, spec := installed(t, rendered)
+		sink := checked(t, kind, spec)
+		entry := one(t, rendered, "ServiceEntry").Object["spec"].(map[string]any)
+		host := entry["hosts"].([]any)[0].(string)
+		assert.Equal(t, "outbound|80||"+host, sink["cluster"])
+		assert.Equal(t, host, sink["authority"])
+		assert.Equal(t, host, one(t, rendered, "DestinationRule").Object["spec"].(map[string]any)["host"])
+	}
+}
+
+func TestThePullSecretIsNamed(t *testing.T) {
+	for dir, components := range map[string][2]string{
+		"overlays/istio/gateway":                   {"../sink]", "../sink, ../../../pull-secret]"},
+		"overlays/istio/traffic-extension/gateway": {"../../sink]", "../../sink, ../../../../pull-secret]"},
+		"overlays/envoy-gateway":                   {"../../base]", "../../base, ../../pull-secret]"},
+	} {
+		kind, spec := installed(t, edited(t, dir, components[0], components[1]))
+		name, _, err := unstructured.NestedString(spec, places[kind].secret...)
+		require.NoError(t, err)
+		assert.Equal(t, "routelens-registry", name, dir)
+	}
+}
+
+func TestEnvoyGatewaysSinkIsTheRouteThatIsThere(t *testing.T) {
+	rendered := render(t, "overlays/envoy-gateway")
+	kind, spec := installed(t, rendered)
+	sink, route := checked(t, kind, spec), one(t, rendered, "HTTPRoute")
+	assert.Equal(t, "httproute/"+route.GetNamespace()+"/"+route.GetName()+"/rule/0", sink["cluster"])
+	policy := one(t, rendered, "SecurityPolicy").Object["spec"].(map[string]any)
+	assert.Equal(t, map[string]any{"defaultAction": "Deny"}, policy["authorization"], "no request from outside reaches the sink")
+	assert.Equal(t, route.GetName(), policy["targetRefs"].([]any)[0].(map[string]any)["name"])
+}
+
+// one is the only object of a kind.
+func one(t testing.TB, all []*unstructured.Unstructured, kind string) (found *unstructured.Unstructured) {
+	for _, o := range all {
+		if o.GetKind() == kind {
+			require.Nil(t, found, "a second %s", kind)
+			found = o
+		}
+	}
+	require.NotNil(t, found, "no %s", kind)
+	return found
+}
