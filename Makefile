@@ -160,6 +160,7 @@ lint: go ## formatting and go vet, in all modules
 unit: go ## the unit tests alone
 	go test ./...
 	cd dashboards && go test ./...
+	cd k8s && go test ./...
 
 .PHONY: rules
 rules: go prometheus ## promtool's tests of the recording rules and alerts
@@ -214,6 +215,11 @@ dashboards-live: $(artifacts) $(trap.$(firstword $(COMPILERS)))
 	@cd dashboards && $(e2e_environment) ROUTELENS_TRAP=$(abspath $(trap.$(firstword $(COMPILERS)))) ROUTELENS_PROMETHEUS=$(CURDIR)/.cache/bin/prometheus \
 		go test -tags live -count=1 -parallel 3 -timeout 10m -v $(E2EFLAGS) ./...
 
+.PHONY: test-k8s
+test-k8s: kube-apiserver ## a real Kubernetes API server with Istio's, Envoy Gateway's and the Prometheus Operator's CRDs takes every manifest (7 min of CPU to build it)
+	@crds=$$(.ci/setup/crds) && cd k8s && ROUTELENS_KUBERNETES=$(CURDIR)/.cache/bin ROUTELENS_CRDS=$$crds \
+		go test -count=1 -timeout 10m -tags apiserver $(E2EFLAGS) ./...
+
 .PHONY: fuzz
 fuzz: go ## run every fuzz target for FUZZTIME (30s) each
 	@FUZZTIME=$(FUZZTIME) .ci/fuzz
@@ -241,7 +247,7 @@ $(empty.tinygo): plugin/tinygo-target.json | tinygo
 go:
 	@.ci/setup/go
 
-.PHONY: tinygo envoy-bin victoria-logs prometheus otelcol loki opensearch
+.PHONY: tinygo envoy-bin victoria-logs prometheus otelcol loki opensearch kube-apiserver
 tinygo: ## TinyGo: from PATH, else built from its Go module (on Debian; elsewhere this says what to install)
 	@.ci/setup/tinygo
 
@@ -259,6 +265,9 @@ loki: ## Loki, for test-sinks: built from its Go module
 
 opensearch: ## OpenSearch, for test-sinks: by Maven; needs a JDK (17 to 23) and Maven, which Debian's root gets by itself
 	@.ci/setup/opensearch
+
+kube-apiserver: ## a Kubernetes API server and etcd, for test-k8s: built from their Go modules
+	@.ci/setup/kube-apiserver
 
 prometheus: ## Prometheus, for the demo's history: from PATH, else Debian's package unpacked, else none
 	@.ci/setup/prometheus

