@@ -44,12 +44,16 @@ func plain(t testing.TB) (text string, parsed envoys) {
 	return b.String(), parsed
 }
 
-func TestIstiosLabelsAndBucketsAreThePlugins(t *testing.T) {
+func TestIstiosLabelsBucketsAndStatsAreThePlugins(t *testing.T) {
+	type proxyConfig struct {
+		Tags    []string `yaml:"extraStatTags"`
+		Matcher struct {
+			Prefixes []string `yaml:"inclusionPrefixes"`
+		} `yaml:"proxyStatsMatcher"`
+	}
 	var values struct {
 		MeshConfig struct {
-			DefaultConfig struct {
-				ExtraStatTags []string `yaml:"extraStatTags"`
-			} `yaml:"defaultConfig"`
+			DefaultConfig proxyConfig `yaml:"defaultConfig"`
 		} `yaml:"meshConfig"`
 		Injector struct {
 			Annotations map[string]string `yaml:"injectedAnnotations"`
@@ -62,15 +66,17 @@ func TestIstiosLabelsAndBucketsAreThePlugins(t *testing.T) {
 			}
 		}
 	}
-	var proxy struct {
-		ExtraStatTags []string `yaml:"extraStatTags"`
-	}
+	var proxy proxyConfig
 	require.NoError(t, yaml.Unmarshal(read(t, "overlays/istio/labels/values.yaml"), &values))
 	require.NoError(t, yaml.Unmarshal(read(t, "overlays/istio/labels/annotations.yaml"), &patch))
 	annotations := patch.Spec.Template.Metadata.Annotations
 	require.NoError(t, yaml.Unmarshal([]byte(annotations["proxy.istio.io/config"]), &proxy))
-	assert.Equal(t, metrics.Labels(), values.MeshConfig.DefaultConfig.ExtraStatTags)
-	assert.Equal(t, metrics.Labels(), proxy.ExtraStatTags)
+	kind, spec := installed(t, render(t, "overlays/istio/gateway"))
+	sink := checked(t, kind, spec)["cluster"].(string)
+	for _, p := range []proxyConfig{values.MeshConfig.DefaultConfig, proxy} {
+		assert.Equal(t, metrics.Labels(), p.Tags)
+		assert.Equal(t, []string{"cluster." + sink}, p.Matcher.Prefixes)
+	}
 
 	_, envoy := plain(t)
 	bounds := map[float64]bool{}
