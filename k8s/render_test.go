@@ -2,6 +2,8 @@ package k8s
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -98,6 +100,19 @@ func TestThePullSecretIsNamed(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "routelens-registry", name, dir)
 	}
+}
+
+// The page has one kustomization, of a user who has a clone of this project in the folder routelens.
+func TestTheKustomizationOfTheDocsRenders(t *testing.T) {
+	_, page, found := strings.Cut(string(read(t, "../docs/kubernetes.md")), "```yaml\n")
+	require.True(t, found)
+	own, _, _ := strings.Cut(page, "```")
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "routelens/k8s"), os.DirFS(".")))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(own), 0o600))
+	_, spec := installed(t, render(t, dir))
+	assert.Contains(t, own, spec["url"])
+	assert.Equal(t, map[string]any{"matchLabels": map[string]any{"istio": "public-gateway"}}, spec["selector"])
 }
 
 func TestEnvoyGatewaysSinkIsTheRouteThatIsThere(t *testing.T) {
