@@ -9,13 +9,17 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/routelens/routelens/plugin/metrics"
 )
+
+const k8s = "../../k8s/overlays"
 
 // What an API server takes, istiod's webhook may still refuse: its checks are applied to the resources in k8s/ too.
 func TestIstiosOwnChecksTakeWhatStandsInK8s(t *testing.T) {
 	crds := schemas(t)
 	checked := 0
-	require.NoError(t, filepath.WalkDir("../../k8s/overlays/istio", func(path string, d fs.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(filepath.Join(k8s, "istio"), func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -30,4 +34,14 @@ func TestIstiosOwnChecksTakeWhatStandsInK8s(t *testing.T) {
 		return nil
 	}))
 	assert.Positive(t, checked)
+}
+
+// The patch is a text to the API server, and Envoy Gateway leaves out of it what it does not know.
+func TestEnvoyGatewayAddsTheLabelsToItsOwn(t *testing.T) {
+	merged, err := tool(t, nil, "gateway", "-bootstrap", filepath.Join(k8s, "envoy-gateway", "envoyproxy.yaml"))
+	require.NoError(t, err)
+	for _, tag := range append(metrics.Labels(), "from_zone") { // the last is its own
+		assert.Contains(t, string(merged), "tag_name: "+tag+"\n")
+	}
+	assert.Contains(t, string(merged), "routelens_\\w+_milliseconds")
 }

@@ -1,7 +1,9 @@
-// Command gateway pulls a plugin as Envoy Gateway does, by its own code. The tests of publish run it. Its module is named as if it
-// were within Envoy Gateway's, as Go lets nobody else import what is internal there.
+// Command gateway is what Envoy Gateway does with a plugin, by its own code: it pulls it, and makes an Envoy's configuration of an
+// EnvoyProxy. The tests of publish run it. Its module is named as if it were within Envoy Gateway's, as Go lets nobody else import
+// what is internal there.
 //
 //	gateway [-secret FILE] [-ca FILE] URL OUT
+//	gateway -bootstrap FILE
 package main
 
 import (
@@ -16,16 +18,47 @@ import (
 	egv1a1 "github.com/envoyproxy/gateway/api/v1alpha1"
 	"github.com/envoyproxy/gateway/internal/logging"
 	"github.com/envoyproxy/gateway/internal/wasm"
+	"github.com/envoyproxy/gateway/internal/xds/bootstrap"
+	"sigs.k8s.io/yaml"
 )
 
 func main() {
 	secret := flag.String("secret", "", "a Docker configuration with credentials, as the secret of pullSecretRef holds it")
 	ca := flag.String("ca", "", "PEM of an authority, as that of tls.caCertificateRef")
+	proxy := flag.String("bootstrap", "", "an EnvoyProxy, whose Envoy's configuration is printed")
 	flag.Parse()
+	if *proxy != "" {
+		if err := printBootstrap(*proxy); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := pull(flag.Arg(0), flag.Arg(1), *secret, *ca); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+func printBootstrap(file string) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var proxy egv1a1.EnvoyProxy
+	if err := yaml.UnmarshalStrict(data, &proxy); err != nil {
+		return err
+	}
+	if err := bootstrap.Validate(proxy.Spec.Bootstrap); err != nil {
+		return err
+	}
+	own, err := bootstrap.GetRenderedBootstrapConfig(nil)
+	if err != nil {
+		return err
+	}
+	merged, err := bootstrap.ApplyBootstrapConfig(proxy.Spec.Bootstrap, own)
+	fmt.Print(merged)
+	return err
 }
 
 func pull(url, out, secret, ca string) error {
