@@ -51,8 +51,7 @@ func TestEachOverlayInstallsThePluginOfTheBase(t *testing.T) {
 			assert.Equal(t, base["image"], strings.TrimPrefix(image, "oci://"))
 
 			sink := checked(t, kind, spec)
-			assert.NotContains(t, sink["authority"], "|", "many servers refuse such a Host")
-			assert.NotContains(t, sink["authority"], "/", "many servers refuse such a Host")
+			assert.Equal(t, "logs.observability.svc.cluster.local:9428", sink["authority"])
 			delete(sink, "cluster")
 			delete(sink, "authority")
 			got, _, _ := unstructured.NestedMap(spec, places[kind].config...)
@@ -68,11 +67,11 @@ func checked(t testing.TB, kind string, spec map[string]any) map[string]any {
 	require.NoError(t, err)
 	data, err := json.Marshal(got)
 	require.NoError(t, err)
-	_, err = config.Parse(data)
+	parsed, err := config.Parse(data)
 	require.NoError(t, err, "%s", data)
 	sink, _ := got["sink"].(map[string]any)
 	require.NotEmpty(t, sink["cluster"])
-	require.NotEmpty(t, sink["authority"])
+	sink["authority"] = parsed.Sink.Authority // made of the cluster, where the overlay says none
 	return sink
 }
 

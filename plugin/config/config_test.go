@@ -80,6 +80,23 @@ func TestEveryKeyIsRead(t *testing.T) {
 	}, got)
 }
 
+func TestTheSinksHostIsOneThatServersTake(t *testing.T) {
+	for cluster, want := range map[string]string{
+		"logs":           "logs",
+		"logs_2.Example": "logs_2.Example",
+		"[::1]:80":       "[::1]:80",
+		"outbound|9428||logs.observability.svc.cluster.local": "logs.observability.svc.cluster.local:9428",
+		"outbound|80|v1|logs.example.com":                     "logs.example.com:80",
+		"httproute/default/routelens-sink/rule/0":             "httproute-default-routelens-sink-rule-0",
+		"a|b":  "a-b",
+		"lögs": "l-gs",
+	} {
+		c, err := Parse([]byte(`{"sink":{"cluster":"` + cluster + `"}}`))
+		require.NoError(t, err)
+		assert.Equal(t, want, c.Sink.Authority)
+	}
+}
+
 func TestDefaultsHangOnOtherKeys(t *testing.T) {
 	ndjson, err := Parse([]byte(`{"sink":{"cluster":"logs"}}`))
 	require.NoError(t, err)

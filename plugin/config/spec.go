@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/routelens/routelens/plugin/metrics"
@@ -14,7 +15,7 @@ func spec(c *Config) object {
 		{"sink", "Where records go. Without it the plugin gives metrics alone.", object{
 			{"type", "What the sink speaks: newline-delimited JSON, Loki's JSON push, OTLP/HTTP's JSON logs, or Elasticsearch's bulk API.", choice{&c.Sink.Type, []string{NDJSON, Loki, OTLP, Elasticsearch}}},
 			{"cluster", "The Envoy cluster that reaches the sink. Required.", required{text{&c.Sink.Cluster, anyText}}},
-			{"authority", "The :authority of the requests. Default: the cluster's name.", text{&c.Sink.Authority, anyText}},
+			{"authority", "The :authority of the requests. Default: the cluster's name, with - for what no host may have; of a cluster of Istio's, its host and port.", text{&c.Sink.Authority, anyText}},
 			{"path", "The path of the requests, with its query. Default: / for ndjson, " + LokiPath + " for loki, " + OTLPPath + " for otlp, " + ElasticsearchPath + " for elasticsearch.", text{&c.Sink.Path, aPath}},
 			{"headers", "Further request headers, such as a credential; content-type instead of the sink's own.", dictionary{&c.Sink.Headers, aHeaderName, oneLine}},
 			{"timeout", "How long to wait for an answer.", duration{&c.Sink.Timeout, 10 * time.Millisecond, 5 * time.Minute}},
@@ -123,13 +124,28 @@ const (
 	ElasticsearchPath = "/logs-routelens-default/_bulk?filter_path=errors,items.*.status,items.*.error.type"
 )
 
+// hostOf makes a host of a cluster's name, which in Istio is outbound|PORT|SUBSET|HOST: many servers answer 400 to one
+// with other characters.
+func hostOf(cluster string) string {
+	if istio := strings.Split(cluster, "|"); len(istio) == 4 {
+		cluster = istio[3] + ":" + istio[1]
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune(".-_:[]", r):
+			return r
+		}
+		return '-'
+	}, cluster)
+}
+
 // defaultLabels are Loki's, if none are given.
 var defaultLabels = []string{"service.name", "severity"}
 
 // complete fills in the defaults that hang on other keys.
 func complete(c *Config) {
 	if c.Sink.Authority == "" {
-		c.Sink.Authority = c.Sink.Cluster
+		c.Sink.Authority = hostOf(c.Sink.Cluster)
 	}
 	if c.Sink.Path == "" {
 		c.Sink.Path = map[string]string{NDJSON: "/", Loki: LokiPath, OTLP: OTLPPath, Elasticsearch: ElasticsearchPath}[c.Sink.Type]
