@@ -18,7 +18,7 @@ import (
 
 const usage = `Usage: dashboards [flags]
 
-Makes the Grafana dashboards (grafana/) and the Prometheus rules (prometheus/).
+Makes the Grafana dashboards (grafana/) and the Prometheus rules (prometheus/, and kubernetes/ for the Prometheus Operator).
 
 Flags:
   -config FILE        what they are made from (default mixin.yaml)
@@ -88,7 +88,10 @@ func render(c mixin.Config) (map[string][]byte, error) {
 	if files["prometheus/recording.yaml"], err = rules.Recording(c); err != nil {
 		return nil, err
 	}
-	files["prometheus/alerts.yaml"], err = rules.Alerts(c)
+	if files["prometheus/alerts.yaml"], err = rules.Alerts(c); err != nil {
+		return nil, err
+	}
+	files["kubernetes/rules.yaml"], err = rules.Resource(c)
 	return files, err
 }
 

@@ -19,11 +19,11 @@ func TestTheCommittedFilesAreWhatTheConfigurationGives(t *testing.T) {
 	require.NoError(t, err)
 	files, err := render(c)
 	require.NoError(t, err)
-	require.Len(t, files, 5)
+	require.Len(t, files, 6)
 	for name, content := range files {
 		goldentest.Equal(t, name, string(content))
 	}
-	for _, pattern := range []string{"grafana/*", "prometheus/*.yaml"} {
+	for _, pattern := range []string{"grafana/*", "prometheus/*.yaml", "kubernetes/*"} {
 		found, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		for _, name := range found {

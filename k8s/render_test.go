@@ -2,6 +2,7 @@ package k8s
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,14 +40,15 @@ func installed(t testing.TB, rendered []*unstructured.Unstructured) (kind string
 	return kind, spec
 }
 
-func TestEachOverlayInstallsThePluginOfTheBase(t *testing.T) {
+func TestEachFolderRendersAndEachOverlayInstallsThePluginOfTheBase(t *testing.T) {
 	base := objects(t, read(t, "base/routelens.yaml"))[0].Object["spec"].(map[string]any)
 	for _, dir := range kustomizations(t) {
-		if !strings.HasPrefix(dir, "overlays/") {
-			continue
-		}
 		t.Run(dir, func(t *testing.T) {
-			kind, spec := installed(t, render(t, dir))
+			rendered := render(t, dir)
+			if !strings.HasPrefix(dir, "overlays/") {
+				return // all that it has to do is to render
+			}
+			kind, spec := installed(t, rendered)
 			image, _, _ := unstructured.NestedString(spec, places[kind].image...)
 			assert.Equal(t, base["image"], strings.TrimPrefix(image, "oci://"))
 
@@ -99,6 +101,26 @@ func TestThePullSecretIsNamed(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "routelens-registry", name, dir)
 	}
+}
+
+func TestEachDashboardIsAConfigMap(t *testing.T) {
+	boards, err := filepath.Glob("../dashboards/grafana/*.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, boards)
+	shown := map[string]string{}
+	for _, o := range render(t, "monitoring") {
+		if o.GetKind() == "ConfigMap" {
+			data, _, err := unstructured.NestedStringMap(o.Object, "data")
+			require.NoError(t, err)
+			assert.Equal(t, "1", o.GetLabels()["grafana_dashboard"])
+			maps.Copy(shown, data)
+		}
+	}
+	want := map[string]string{}
+	for _, file := range boards {
+		want[filepath.Base(file)] = string(read(t, file))
+	}
+	assert.Equal(t, want, shown)
 }
 
 // The page has one kustomization, of a user who has a clone of this project in the folder routelens.

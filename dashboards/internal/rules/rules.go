@@ -28,20 +28,40 @@ type rule struct {
 	Annotations map[string]string `yaml:"annotations,omitempty"`
 }
 
-// Recording is the file of the recording rules. They are one group: its rules are evaluated one after the other, for the same time. In two
-// groups what is bad and what there is in all would be counted over times that differ.
-func Recording(c mixin.Config) ([]byte, error) {
-	r := recording{c}
-	return marshal(file{[]group{{"routelens", append(r.routes(), r.objectives()...)}}})
-}
+// Recording is the file of the recording rules.
+func Recording(c mixin.Config) ([]byte, error) { return marshal(recorded(c)) }
 
 // Alerts is the file of the alerts.
-func Alerts(c mixin.Config) ([]byte, error) {
-	a := alerts{c}
-	return marshal(file{[]group{{"routelens-objectives-alerts", a.objectives()}, {"routelens-pipeline-alerts", a.pipeline()}}})
+func Alerts(c mixin.Config) ([]byte, error) { return marshal(alerting(c)) }
+
+// Resource is both in one, as the Prometheus Operator reads them.
+func Resource(c mixin.Config) ([]byte, error) {
+	r := resource{APIVersion: "monitoring.coreos.com/v1", Kind: "PrometheusRule"}
+	r.Metadata.Name = "routelens"
+	r.Spec.Groups = append(recorded(c).Groups, alerting(c).Groups...)
+	return marshal(r)
 }
 
-func marshal(f file) ([]byte, error) {
+type resource struct {
+	APIVersion string `yaml:"apiVersion"`
+	Kind       string
+	Metadata   struct{ Name string }
+	Spec       file
+}
+
+// recorded are the recording rules. They are one group: its rules are evaluated one after the other, for the same time. In two
+// groups what is bad and what there is in all would be counted over times that differ.
+func recorded(c mixin.Config) file {
+	r := recording{c}
+	return file{[]group{{"routelens", append(r.routes(), r.objectives()...)}}}
+}
+
+func alerting(c mixin.Config) file {
+	a := alerts{c}
+	return file{[]group{{"routelens-objectives-alerts", a.objectives()}, {"routelens-pipeline-alerts", a.pipeline()}}}
+}
+
+func marshal(f any) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString("# Made from mixin.yaml by `make dashboards-generate`.\n")
 	e := yaml.NewEncoder(&b)
