@@ -2,6 +2,7 @@ package k8s
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -44,13 +45,13 @@ func TestEachFolderRendersAndEachOverlayInstallsThePluginOfTheBase(t *testing.T)
 	base := objects(t, read(t, "base/routelens.yaml"))[0].Object["spec"].(map[string]any)
 	for _, dir := range kustomizations(t) {
 		t.Run(dir, func(t *testing.T) {
-			rendered := render(t, dir)
 			if !strings.HasPrefix(dir, "overlays/") {
-				return // all that it has to do is to render
+				render(t, dir) // without an error: that is all
+				return
 			}
-			kind, spec := installed(t, rendered)
+			kind, spec := installed(t, changed(t, dir, "base/routelens.yaml", strings.Repeat("0", 64), strings.Repeat("1", 64)))
 			image, _, _ := unstructured.NestedString(spec, places[kind].image...)
-			assert.Equal(t, base["image"], strings.TrimPrefix(image, "oci://"))
+			assert.Equal(t, "registry.example.com/team/routelens@sha256:"+strings.Repeat("1", 64), strings.TrimPrefix(image, "oci://"))
 
 			sink := checked(t, kind, spec)
 			assert.Equal(t, "logs.observability.svc.cluster.local:9428", sink["authority"])
@@ -75,6 +76,32 @@ func checked(t testing.TB, kind string, spec map[string]any) map[string]any {
 	require.NotEmpty(t, sink["cluster"])
 	sink["authority"] = parsed.Sink.Authority // made of the cluster, where the overlay says none
 	return sink
+}
+
+// Whoever changes the sink's place is told where else it stands.
+func TestAllSpeakOfTheSameSink(t *testing.T) {
+	service := one(t, render(t, "store"), "Service")
+	ports, _, _ := unstructured.NestedSlice(service.Object, "spec", "ports")
+	port := ports[0].(map[string]any)["port"]
+	host := service.GetName() + "." + service.GetNamespace() + ".svc.cluster.local"
+
+	istio := render(t, "overlays/istio/gateway")
+	kind, spec := installed(t, istio)
+	assert.Equal(t, fmt.Sprintf("outbound|%v||%s", port, host), checked(t, kind, spec)["cluster"])
+	limits, _, _ := unstructured.NestedString(one(t, istio, "DestinationRule").Object, "spec", "host")
+	assert.Equal(t, host, limits)
+	egress, _, _ := unstructured.NestedSlice(objects(t, read(t, "overlays/istio/sink/sidecar.yaml"))[0].Object, "spec", "egress")
+	assert.Contains(t, egress[0].(map[string]any)["hosts"], service.GetNamespace()+"/"+host)
+
+	gateway := render(t, "overlays/envoy-gateway")
+	kind, spec = installed(t, gateway)
+	assert.Equal(t, fmt.Sprintf("%s:%v", host, port), checked(t, kind, spec)["authority"])
+	rules, _, _ := unstructured.NestedSlice(one(t, gateway, "HTTPRoute").Object, "spec", "rules")
+	assert.Equal(t, []any{map[string]any{"name": service.GetName(), "namespace": service.GetNamespace(), "port": port}}, rules[0].(map[string]any)["backendRefs"])
+	grant := one(t, gateway, "ReferenceGrant")
+	to, _, _ := unstructured.NestedSlice(grant.Object, "spec", "to")
+	assert.Equal(t, service.GetNamespace(), grant.GetNamespace())
+	assert.Equal(t, []any{map[string]any{"group": "", "kind": "Service", "name": service.GetName()}}, to)
 }
 
 func TestTheSinkCanBeOutside(t *testing.T) {

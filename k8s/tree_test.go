@@ -85,16 +85,21 @@ func render(t testing.TB, dir string) []*unstructured.Unstructured {
 	return objects(t, data)
 }
 
-// edited renders a folder of a copy of this tree, in which a user has replaced texts in the folder's kustomization.yaml.
-func edited(t testing.TB, dir string, old, new string) []*unstructured.Unstructured {
+// edited renders a folder after a user has replaced a text in its kustomization.yaml.
+func edited(t testing.TB, dir, old, new string) []*unstructured.Unstructured {
+	t.Helper()
+	return changed(t, dir, filepath.Join(dir, "kustomization.yaml"), old, new)
+}
+
+// changed renders a folder of a copy of this tree, in one file of which a text was replaced.
+func changed(t testing.TB, dir, file, old, new string) []*unstructured.Unstructured {
 	t.Helper()
 	tree := t.TempDir()
 	require.NoError(t, os.CopyFS(tree, os.DirFS(".")))
-	file := filepath.Join(tree, dir, "kustomization.yaml")
 	data := read(t, file)
 	require.Contains(t, string(data), old)
-	require.NoError(t, os.WriteFile(file, bytes.Replace(data, []byte(old), []byte(new), 1), 0o600))
-	return render(t, filepath.Dir(file))
+	require.NoError(t, os.WriteFile(filepath.Join(tree, file), bytes.Replace(data, []byte(old), []byte(new), 1), 0o600))
+	return render(t, filepath.Join(tree, dir))
 }
 
 // objects reads YAML documents as strictly as kubectl does.
