@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/stretchr/testify/assert"
@@ -38,6 +39,10 @@ func run(m *testing.M) int {
 		BinaryAssetsDirectory: os.Getenv("ROUTELENS_KUBERNETES"),
 		CRDDirectoryPaths:     strings.Fields(os.Getenv("ROUTELENS_CRDS")),
 		ErrorIfCRDPathMissing: true,
+		// On a busy machine: its own are 20 s, 20 s and 10 s.
+		ControlPlaneStartTimeout: 2 * time.Minute,
+		ControlPlaneStopTimeout:  2 * time.Minute,
+		CRDInstallOptions:        envtest.CRDInstallOptions{MaxTime: 2 * time.Minute},
 	}
 	if environment.BinaryAssetsDirectory == "" || len(environment.CRDDirectoryPaths) == 0 {
 		fmt.Fprintln(os.Stderr, "ROUTELENS_KUBERNETES is the folder of kube-apiserver and etcd, ROUTELENS_CRDS are the CRDs; make test-k8s sets both")
