@@ -36,7 +36,7 @@ type stand struct {
 func pluginConfig(sampled float64) string {
 	return fmt.Sprintf(`{
   "sink": {
-    "type": "ndjson", "cluster": "logs", "path": %q, "timeout": "1s",
+    "type": "ndjson", "cluster": "logs", "path": %q, "timeout": "5s",
     "retry": {"max": "1s"}, "batch": {"max_delay": "100ms"}
   },
   "resource": {"service.name": "shop"},

@@ -208,7 +208,7 @@ var truths = map[string]map[string]expected{
 	"routelens-pipeline": {
 		"Emitted (stat) A":                         single(kept),
 		"Arrived (stat) A":                         constant(1),
-		"Sampled (stat) A":                         single(func(x truth) float64 { return kept(x) / x.rate() }),
+		"Kept (stat) A":                            single(func(x truth) float64 { return kept(x) / x.rate() }),
 		"Buffer (stat) A":                          elsewhere,
 		"Series (stat) A":                          constant(float64(labelSets) / seriesLimit),
 		"VMs (stat) A":                             constant(vms),
