@@ -72,15 +72,12 @@ func (m maker) proxies() query.Scope {
 
 // targets are the variables for them: each offers what is left by those before it.
 func (m maker) targets() []dashboard.VariableModel {
-	up := query.Scope{Matchers: []string{}}.Select(metrics.Emitted)
-	s := query.Scope{}.With(chosen("job", "job"))
-	namespaces := s.Select(metrics.Emitted)
-	workloads := s.With(chosen(m.Labels.Namespace, "namespace")).Select(metrics.Emitted)
+	of := func(n int) string { return query.Scope{Matchers: m.target()[:n]}.Select(metrics.Emitted) }
 	return []dashboard.VariableModel{
 		grafana.MetricSource(),
-		grafana.Any("job", "Job", "job", up),
-		grafana.Any("namespace", "Namespace", m.Labels.Namespace, namespaces),
-		grafana.Any("workload", "Workload", m.Labels.Workload, workloads),
+		grafana.Any("job", "Job", "job", of(0)),
+		grafana.Any("namespace", "Namespace", m.Labels.Namespace, of(1)),
+		grafana.Any("workload", "Workload", m.Labels.Workload, of(2)),
 	}
 }
 
@@ -106,19 +103,25 @@ func toRecords() []dashboard.DashboardLink {
 	return []dashboard.DashboardLink{grafana.Link("The records around this moment", routeUID, append([]string{"route", "compare", "search"}, kept...), grafana.AroundThis)}
 }
 
+// common is the objective of the routes that have none of their own.
+func (m maker) common() mixin.Objective { return m.Objectives.Routes[len(m.Objectives.Routes)-1] }
+
+// fastest is the first pair of windows that alerts look at.
+func (m maker) fastest() mixin.Window { return m.Objectives.Windows[0] }
+
 // errorSteps are the colours of a share of errors: within the objective, beyond it, and so far beyond it that someone is woken.
 func (m maker) errorSteps() []grafana.Threshold {
-	budget := 1 - m.Objectives.Routes[len(m.Objectives.Routes)-1].Availability
-	return grafana.Rising(budget, 14.4*budget)
+	budget := 1 - m.common().Availability
+	return grafana.Rising(budget, m.fastest().Burn*budget)
 }
 
 // latencySteps are those of a time.
 func (m maker) latencySteps() []grafana.Threshold {
-	under := float64(m.Objectives.Routes[len(m.Objectives.Routes)-1].Latency.Under.Milliseconds())
+	under := float64(m.common().Latency.Under.Milliseconds())
 	return grafana.Rising(under/2, under)
 }
 
 // burnSteps are those of how fast an error budget burns.
-func (m maker) burnSteps() []grafana.Threshold { return grafana.Rising(1, 14.4) }
+func (m maker) burnSteps() []grafana.Threshold { return grafana.Rising(1, m.fastest().Burn) }
 
 func ask(expr, legend string) []grafana.Query { return []grafana.Query{{Expr: expr, Legend: legend}} }

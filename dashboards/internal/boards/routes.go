@@ -51,14 +51,11 @@ func (m maker) headline(b *grafana.Board, s, coded query.Scope) {
 			Queries: ask(coded.Quantile(q, metrics.Duration), percentile(q)), Thresholds: m.latencySteps(), NoData: "no traffic"}))
 	}
 	b.Add(4, 4, grafana.Number(grafana.Panel{
-		Title: "Burn", Description: "How many times faster than its objective allows the route that is worst off spends its budget of errors, over " + m.shownWindow() + ". Needs the recording rules.",
-		Unit: times, Queries: ask("max("+s.Select(rules.AvailabilityBurn(m.shownWindow()))+")", "burn rate"), Thresholds: m.burnSteps(), NoData: "no rules"}))
+		Title: "Burn", Description: "How many times faster than its objective allows the route that is worst off spends its budget of errors, over " + m.fastest().Long + ". Needs the recording rules.",
+		Unit: times, Queries: ask("max("+s.Select(rules.AvailabilityBurn(m.fastest().Long))+")", "burn rate"), Thresholds: m.burnSteps(), NoData: "no rules"}))
 }
 
 func percentile(q float64) string { return fmt.Sprintf("p%v", q*100) }
-
-// shownWindow is the first that alerts look at.
-func (m maker) shownWindow() string { return m.Objectives.Windows[0].Long }
 
 func (m maker) tableOfRoutes() grafana.Panel {
 	s, coded := m.exchanges(), m.coded()
@@ -136,7 +133,7 @@ func (m maker) sizes(b *grafana.Board) {
 var bodies = []struct{ title, metric string }{{"Request bodies", metrics.RequestSize}, {"Response bodies", metrics.ResponseSize}}
 
 func (m maker) burning(title, what string, burn func(string) string) grafana.Panel {
-	w := m.shownWindow()
+	w := m.fastest().Long
 	return grafana.Lines(grafana.Panel{
 		Title: title, Unit: times, Thresholds: m.burnSteps(), Links: toRoute("__field.labels." + metrics.LabelRoute),
 		Description: fmt.Sprintf("How many times more %s there were over %s than the objective allows: above 1 the budget does not last. Needs the recording rules.", what, w),

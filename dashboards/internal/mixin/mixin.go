@@ -229,6 +229,9 @@ func (f *faults) objectives(o Objectives, window model.Duration) {
 			f.report(key+"latency.under", "whole milliseconds", r.Latency.Under.String())
 		}
 	}
+	if len(o.Windows) == 0 {
+		f.report("objectives.windows", "at least one", o.Windows)
+	}
 	for i, w := range o.Windows {
 		key := fmt.Sprintf("objectives.windows[%d].", i)
 		short, long := f.duration(key+"short", w.Short), f.duration(key+"long", w.Long)

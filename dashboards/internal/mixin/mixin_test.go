@@ -64,7 +64,7 @@ func TestAConfigurationIsRefusedWithEveryFault(t *testing.T) {
 		})
 	}
 	_, err := Parse([]byte("histograms: both\n"))
-	for _, key := range []string{"histograms", "logs.store", "labels.namespace", "plugin", "sink", "runbook", "window", "errors", "objectives.routes", "pipeline.for"} {
+	for _, key := range []string{"histograms", "logs.store", "labels.namespace", "plugin", "sink", "runbook", "window", "errors", "objectives.routes", "objectives.windows", "pipeline.for"} {
 		assert.ErrorContains(t, err, key+" must be ")
 	}
 }
