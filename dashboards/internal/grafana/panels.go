@@ -113,7 +113,7 @@ func Bars(p Panel) Panel {
 	p.options = bargauge.Options{
 		DisplayMode: common.BarGaugeDisplayModeGradient, ValueMode: common.BarGaugeValueModeColor, NamePlacement: common.BarGaugeNamePlacementLeft,
 		ShowUnfilled: true, Sizing: common.BarGaugeSizingManual, MinVizWidth: 8, MinVizHeight: 16, MaxVizHeight: 26,
-		Text:          &common.VizTextDisplayOptions{TitleSize: new(13.0), ValueSize: new(15.0)},
+		Text:          &common.VizTextDisplayOptions{TitleSize: new(12.0), ValueSize: new(14.0)},
 		Legend:        common.VizLegendOptions{DisplayMode: common.LegendDisplayModeList, Placement: common.LegendPlacementBottom, Calcs: []string{}},
 		ReduceOptions: last(), Orientation: common.VizOrientationHorizontal,
 	}
