@@ -39,6 +39,7 @@ export function faultsOnPage() {
     if (panel.querySelector('[data-testid*="Panel status error"], [role="alert"]')) add('error');
     if (panel.querySelector('[data-nodata]') || /\bno data\b/i.test(panel.innerText)) add('no data');
     if ([...panel.querySelectorAll('h2')].some(cut)) add('its title is cut');
+    [...panel.querySelectorAll('div, span')].filter(isLabel).filter(cut).forEach((e) => add(`"${e.textContent}" is cut`));
     const texts = [...written(panel), ...drawn(panel)];
     if (!texts.length) add('there is no text in it at all');
     overlaps(texts).forEach(([a, b]) => add(`"${a.text}" and "${b.text}" overlap`));
@@ -49,6 +50,11 @@ export function faultsOnPage() {
   const top = [...document.querySelectorAll('main > header, main > div > :first-child')].flatMap(written);
   overlaps(top).forEach(([a, b]) => faults.push(`at the top, "${a.text}" and "${b.text}" overlap`));
   return faults;
+
+  // isLabel: a text of its own, that shows by an ellipsis that it is cut. A table's cells may be: one can draw them wider.
+  function isLabel(element) {
+    return !element.children.length && element.textContent.trim() && getComputedStyle(element).textOverflow === 'ellipsis' && !element.closest('[role="grid"]');
+  }
 
   // cut tells whether not all of a line fits: the browser gives one with an ellipsis two boxes, and rounds widths.
   function cut(element) {

@@ -25,6 +25,7 @@ for (const [what, body, want] of [
   ['an error', panel('<button data-testid="data-testid Panel status error">!</button>'), ['panel "Requests": error']],
   ['a cut title', panel('').replace('Requests', 'Requests by route and by everything else that there is'), ['panel "Requests by route and by everything else that there is": its title is cut']],
   ['a title cut by an ellipsis', panel('').replace('overflow: hidden; white-space', 'text-overflow: ellipsis; overflow: hidden; white-space').replace('Requests', 'Requests by route and by everything else that there is'), ['panel "Requests by route and by everything else that there is": its title is cut']],
+  ['a label that is cut', panel('<div style="width: 60px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap">unmatched routes</div>'), ['panel "Requests": "unmatched routes" is cut']],
   ['text over text', panel(at(10, 50, 'catalog') + at(30, 52, 'users')), ['panel "Requests": "catalog" and "users" overlap']],
   ['text over text on a chart', panel(chart("c.fillText('12:00', 10, 50); c.fillText('12:05', 30, 50);")), ['panel "Requests": "12:00" and "12:05" overlap']],
   ['text of a chart over an element\'s', panel(`${chart("c.fillText('12:00', 10, 50);")}${at(10, 85, '12 req/s')}`), ['panel "Requests": "12 req/s" and "12:00" overlap']],
