@@ -87,7 +87,10 @@ func separatorAt(b []byte, from, at int, boundary string) (s separator, ok bool)
 		s.end, s.last = end+2, true
 		return s, true
 	}
-	for end < len(b) && (b[end] == ' ' || b[end] == '\t' || b[end] == '\r') {
+	for end < len(b) && (b[end] == ' ' || b[end] == '\t') {
+		end++
+	}
+	if end < len(b) && b[end] == '\r' {
 		end++
 	}
 	if end < len(b) && b[end] == '\n' {
