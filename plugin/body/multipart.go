@@ -83,9 +83,8 @@ func separatorAt(b []byte, from, at int, boundary string) (s separator, ok bool)
 		}
 	}
 	end := at + len("--") + len(boundary)
-	if bytes.HasPrefix(b[end:], []byte("--")) {
-		s.end, s.last = end+2, true
-		return s, true
+	if s.last = bytes.HasPrefix(b[end:], []byte("--")); s.last {
+		end += len("--")
 	}
 	for end < len(b) && (b[end] == ' ' || b[end] == '\t') {
 		end++
