@@ -126,7 +126,8 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 
 .PHONY: publish
 publish: ref plugin build/publish ## build the plugin, push it with a bill of materials, sign it and print what installs it: REF=HOST/REPO:TAG, KEY=cosign.key, FOR=istio, PUSHFLAGS='--version 1.0'
-	@export SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH); [ -e $(artifact.tinygo) ] && plugin=$(artifact.tinygo) || plugin=$(artifact.go); \
+	@$(if $(KEY),build/publish public-key --key '$(KEY)' >/dev/null || exit;) \
+	export SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH); [ -e $(artifact.tinygo) ] && plugin=$(artifact.tinygo) || plugin=$(artifact.go); \
 	pushed=$$(build/publish push $$plugin $(REF) --licenses Apache-2.0 \
 		--description 'What passes through the routes of an Envoy, Istio or Envoy Gateway proxy' \
 		$(if $(revision),--revision $(revision)) $(REGISTRYFLAGS) $(PUSHFLAGS)) || exit; \
@@ -134,7 +135,7 @@ publish: ref plugin build/publish ## build the plugin, push it with a bill of ma
 	from=--build-info; [ $$plugin = $(artifact.go) ] || { from='--go-list build/packages.json'; .ci/build-plugin tinygo build/packages.json || exit; }; \
 	for ref in $$pushed; do \
 		sbom=$$(build/publish attach "$$ref" $$from $(REGISTRYFLAGS)) || exit; \
-		$(if $(KEY),for what in "$$ref" "$$sbom"; do build/publish sign "$$what" --key $(KEY) $(REGISTRYFLAGS) >&2 || exit; done;) \
+		$(if $(KEY),for what in "$$ref" "$$sbom"; do build/publish sign "$$what" --key '$(KEY)' $(REGISTRYFLAGS) >&2 || exit; done;) \
 	done; \
 	build/publish manifest "$$first" --for $(FOR) $(REGISTRYFLAGS) $(MANIFESTFLAGS)
 

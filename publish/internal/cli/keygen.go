@@ -77,6 +77,55 @@ func create(file string, data []byte, mode fs.FileMode) error {
 	return nil
 }
 
+const publicKeyHelp = `Prints the public key of a private one, as PEM: for publish verify and cosign verify, where PREFIX.pub
+was lost, or to see that a key and its password go together before anything is pushed.
+
+The password of the key is taken from COSIGN_PASSWORD, or asked for.`
+
+func (a *app) publicKey() *cobra.Command {
+	var file string
+	c := &cobra.Command{
+		Use:     "public-key --key FILE",
+		Short:   "Print the public key of a private one",
+		Long:    publicKeyHelp,
+		Example: "  publish public-key --key cosign.key > cosign.pub",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if file == "" {
+				return misuse("--key names the private key, such as cosign.key; publish keygen makes one")
+			}
+			key, err := a.privateKey(file)
+			if err != nil {
+				return err
+			}
+			_, err = a.out.Write(key.Public.PEM())
+			return err
+		},
+	}
+	c.Flags().StringVar(&file, "key", "", "the private key: a `file` in cosign's format")
+	c.Flags().SetAnnotation("key", cobra.BashCompFilenameExt, []string{"key"})
+	return c
+}
+
+// privateKey reads a key, and asks for its password.
+func (a *app) privateKey(file string) (*sign.Key, error) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w; publish keygen makes one", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--key: %w", err)
+	}
+	key, err := sign.ParseKey(data, func() ([]byte, error) { return a.keyPassword(file) })
+	if errors.Is(err, sign.ErrPassword) {
+		err = fmt.Errorf("%w; it is taken from %s, or asked for", err, passwordVariable)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--key %s: %w", file, err)
+	}
+	return key, nil
+}
+
 // keyPassword is the password of a key that is there.
 func (a *app) keyPassword(file string) ([]byte, error) {
 	if password, said := os.LookupEnv(passwordVariable); said {

@@ -88,7 +88,7 @@ func (a *app) root() *cobra.Command {
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.AddCommand(a.push(), a.pull(), a.inspect(), a.manifest(), a.sign(), a.verify(), a.keygen(), a.attach(), a.copy(), a.tags(), a.login(), a.logout(), a.config(), a.version())
+	root.AddCommand(a.push(), a.pull(), a.inspect(), a.manifest(), a.sign(), a.verify(), a.keygen(), a.publicKey(), a.attach(), a.copy(), a.tags(), a.login(), a.logout(), a.config(), a.version())
 	return root
 }
 

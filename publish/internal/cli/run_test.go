@@ -80,7 +80,7 @@ func TestHelpPagesAreAsTheyWere(t *testing.T) {
 	root := (&app{}).root()
 	root.InitDefaultCompletionCmd()
 	visit(root)
-	assert.Equal(t, 18, pages)
+	assert.Equal(t, 19, pages)
 }
 
 func TestNoFlagTakesAPassword(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -69,13 +68,9 @@ func (a *app) runSign(ctx context.Context, o *signOptions, ref registry.Referenc
 	if err != nil {
 		return err
 	}
-	data, err := os.ReadFile(o.key)
+	key, err := a.privateKey(o.key)
 	if err != nil {
-		return fmt.Errorf("--key: %w", err)
-	}
-	key, err := sign.ParseKey(data, func() ([]byte, error) { return a.keyPassword(o.key) })
-	if err != nil {
-		return fmt.Errorf("--key %s: %w", o.key, err)
+		return err
 	}
 	return a.writing(ctx, &o.connection, o.timeout, ref, func(ctx context.Context, store *registry.Store, root ocispec.Descriptor) error {
 		made, err := sign.Sign(ctx, store, root, identity, key)

@@ -59,6 +59,20 @@ func TestKeygenOverwritesNothing(t *testing.T) {
 	assert.Equal(t, result{1, "", "publish: without a terminal, the password for the new key is taken from COSIGN_PASSWORD, which is not set\n"}, r)
 }
 
+func TestThePublicKeyCanBeHadFromThePrivateOne(t *testing.T) {
+	private, public := keys(t)
+	want, err := os.ReadFile(public)
+	require.NoError(t, err)
+	assert.Equal(t, result{0, string(want), ""}, run(t, "public-key", "--key", private))
+
+	t.Setenv(passwordVariable, "another")
+	r := run(t, "public-key", "--key", private)
+	assert.Equal(t, 1, r.code)
+	assert.Empty(t, r.stdout)
+	assert.Contains(t, r.stderr, "it is taken from COSIGN_PASSWORD, or asked for")
+	assert.Contains(t, run(t, "sign", "oci-layout:"+t.TempDir()+":1", "--key", private+"x").stderr, "publish keygen makes one")
+}
+
 func TestSignAndVerifySayWhatTheyDid(t *testing.T) {
 	host, _ := server(t)
 	private, public := keys(t)
@@ -121,7 +135,7 @@ func TestAPasswordIsInNoOutput(t *testing.T) {
 	sign := func() result { return run(t, "sign", host+"/p:1", "--key", private, "--plain-http") }
 	t.Setenv(passwordVariable, "wrong-battery")
 	r := sign()
-	assert.Equal(t, result{1, "", "publish: --key " + private + ": the password is not the one that it was encrypted with, or the file is damaged\n"}, r)
+	assert.Equal(t, result{1, "", "publish: --key " + private + ": the password is not the one that it was encrypted with, or the file is damaged; it is taken from COSIGN_PASSWORD, or asked for\n"}, r)
 	require.NoError(t, os.Unsetenv(passwordVariable))
 	r = sign()
 	assert.Equal(t, result{1, "", "publish: --key " + private + ": without a terminal, the password of " + private + " is taken from COSIGN_PASSWORD, which is not set\n"}, r)

@@ -144,6 +144,11 @@ func (k *Key) sign(message []byte) ([]byte, error) {
 	return k.signer.SignMessage(bytes.NewReader(message))
 }
 
+// PEM is the key as publish verify and cosign verify read it.
+func (k *PublicKey) PEM() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: publicKey, Bytes: k.der})
+}
+
 // Generate makes a key pair, as cosign generate-key-pair does: ECDSA on P-256, the private key encrypted.
 func Generate(password []byte) (private, public []byte, err error) {
 	if password == nil {

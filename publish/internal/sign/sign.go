@@ -36,11 +36,12 @@ func addBundle(ctx context.Context, store *registry.Store, d ocispec.Descriptor,
 		return false, err
 	}
 	for _, r := range referrers {
-		if r.ArtifactType != BundleType {
+		b := registry.Belongs{Descriptor: r}
+		if r.ArtifactType != BundleType || !Signs(b) {
 			continue
 		}
-		for _, f := range examine(ctx, store, registry.Belongs{Descriptor: r}, d.Digest, key.Public) {
-			if f.Err == nil {
+		for _, f := range examine(ctx, store, b, d.Digest, key.Public) {
+			if f.Err == nil && f.Type == BundleType {
 				return false, nil
 			}
 		}
@@ -67,12 +68,15 @@ func addSimple(ctx context.Context, store *registry.Store, d ocispec.Descriptor,
 		return false, err
 	}
 	for _, l := range manifest.Layers {
-		if l.Digest != payload.Digest {
-			continue
+		if l.MediaType != SimpleType || l.Digest != payload.Digest {
+			continue // what verify would not find there
 		}
 		if s, err := readSimple(payload.Bytes, l.Annotations[signatureKey]); err == nil && s.by(key.Public) {
 			return false, nil
 		}
+	}
+	if len(manifest.Layers) >= maxSignatures {
+		return false, fmt.Errorf("%s: tag %s holds %d signatures, and no more are looked at; nothing was changed there", store.Ref.Place(), tag, len(manifest.Layers))
 	}
 	signature, err := key.sign(payload.Bytes)
 	if err != nil {

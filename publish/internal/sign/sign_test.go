@@ -222,6 +222,29 @@ func TestASignatureUnderAnotherPayloadIsMadeAgain(t *testing.T) {
 	assert.Equal(t, Made{Simple: true}, made)
 }
 
+func TestALayerThatVerifyDoesNotReadIsNoSignature(t *testing.T) {
+	store, d := stored(t, "plugin")
+	key := cosigns(t)
+	_, err := Sign(t.Context(), store, d, "registry.example/p", key)
+	require.NoError(t, err)
+	tag := registry.CosignTag(d.Digest, "sig")
+	manifest, err := signatures(t.Context(), store, tag)
+	require.NoError(t, err)
+	manifest.Layers[0].MediaType = "text/plain"
+	require.NoError(t, point(store, tag, manifest))
+	made, err := Sign(t.Context(), store, d, "registry.example/p", key)
+	require.NoError(t, err)
+	assert.Equal(t, Made{Simple: true}, made)
+}
+
+func TestNoSignatureIsAddedThatVerifyWouldNotReach(t *testing.T) {
+	store, d := stored(t, "plugin")
+	tag := registry.CosignTag(d.Digest, "sig")
+	require.NoError(t, point(store, tag, ocispec.Manifest{MediaType: ocispec.MediaTypeImageManifest, Layers: make([]ocispec.Descriptor, maxSignatures)}))
+	_, err := Sign(t.Context(), store, d, "", cosigns(t))
+	assert.EqualError(t, err, store.Ref.Place()+": tag "+tag+" holds 1000 signatures, and no more are looked at; nothing was changed there")
+}
+
 func TestWhatIsTooMuchIsNotRead(t *testing.T) {
 	for want, layers := range map[string][]ocispec.Descriptor{
 		"it cannot be read: it has 1048577 bytes, and 1048576 at most are read":              {{MediaType: SimpleType, Digest: simpleDigest, Size: maxSigned + 1}},
@@ -402,6 +425,7 @@ func TestAKeyPairFitsTogether(t *testing.T) {
 	read, err := ParsePublicKey(public)
 	require.NoError(t, err)
 	assert.Equal(t, read.Hint(), key.Public.Hint())
+	assert.Equal(t, string(public), string(key.Public.PEM()))
 }
 
 func TestAnEmptyPasswordEncryptsToo(t *testing.T) {
