@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/routelens/routelens/dashboards/internal/rules"
 )
 
 // answers are a Prometheus' by the first word that the query holds.
@@ -133,17 +135,17 @@ func TestTheCheckOfRulesFindsWhatIsWrong(t *testing.T) {
 	healthy := func(health string) string {
 		return `{"status":"success","data":{"groups":[{"rules":[{"name":"A","health":"` + health + `","lastError":"many-to-many","query":"q"}]}]}}`
 	}
-	one := func(r RuleDefinition) RuleFile { return RuleFile{[]RuleGroup{{Rules: []RuleDefinition{r}}}} }
+	one := func(r rules.Rule) RuleFile { return RuleFile{[]rules.Group{{Rules: []rules.Rule{r}}}} }
 	cases := map[string]struct {
-		rule   RuleDefinition
+		rule   rules.Rule
 		health string
 		want   []string
 	}{
-		"nothing":             {RuleDefinition{Alert: "A", Expr: "there > 5"}, "ok", nil},
-		"an error":            {RuleDefinition{Alert: "A", Expr: "there > 5"}, "err", []string{"rule A: its health is err: many-to-many: q"}},
-		"what is never there": {RuleDefinition{Alert: "A", Expr: "there > 5 and missing < 2"}, "ok", []string{"alert A: no series: missing"}},
-		"an empty recording":  {RuleDefinition{Record: "missing:rate", Expr: "x"}, "ok", []string{"recording rule missing:rate: no series: missing:rate"}},
-		"what does not parse": {RuleDefinition{Alert: "A", Expr: "there >"}, "ok", []string{"alert A: 1:8: parse error: unexpected end of input: there >"}},
+		"nothing":             {rules.Rule{Alert: "A", Expr: "there > 5"}, "ok", nil},
+		"an error":            {rules.Rule{Alert: "A", Expr: "there > 5"}, "err", []string{"rule A: its health is err: many-to-many: q"}},
+		"what is never there": {rules.Rule{Alert: "A", Expr: "there > 5 and missing < 2"}, "ok", []string{"alert A: no series: missing"}},
+		"an empty recording":  {rules.Rule{Record: "missing:rate", Expr: "x"}, "ok", []string{"recording rule missing:rate: no series: missing:rate"}},
+		"what does not parse": {rules.Rule{Alert: "A", Expr: "there >"}, "ok", []string{"alert A: 1:8: parse error: unexpected end of input: there >"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -12,45 +12,29 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/routelens/routelens/dashboards/internal/rules"
 )
 
 // RuleFile is a file of Prometheus' rules.
 type RuleFile struct {
-	Groups []RuleGroup `yaml:"groups"`
-}
-
-// RuleGroup is evaluated together, in order.
-type RuleGroup struct {
-	Name     string           `yaml:"name"`
-	Interval string           `yaml:"interval,omitempty"`
-	Rules    []RuleDefinition `yaml:"rules"`
-}
-
-// RuleDefinition records a series or raises an alert.
-type RuleDefinition struct {
-	Record        string            `yaml:"record,omitempty"`
-	Alert         string            `yaml:"alert,omitempty"`
-	Expr          string            `yaml:"expr"`
-	For           string            `yaml:"for,omitempty"`
-	KeepFiringFor string            `yaml:"keep_firing_for,omitempty"`
-	Labels        map[string]string `yaml:"labels,omitempty"`
-	Annotations   map[string]string `yaml:"annotations,omitempty"`
+	Groups []rules.Group `yaml:"groups"`
 }
 
 // ReadRules reads a file of rules.
 func ReadRules(file string) (RuleFile, error) {
-	var rules RuleFile
+	var f RuleFile
 	page, err := os.ReadFile(file)
 	if err != nil {
-		return rules, err
+		return f, err
 	}
-	if err := yaml.Unmarshal(page, &rules); err != nil {
-		return rules, fmt.Errorf("%s: %w", file, err)
+	if err := yaml.Unmarshal(page, &f); err != nil {
+		return f, fmt.Errorf("%s: %w", file, err)
 	}
-	if len(rules.Groups) == 0 {
-		return rules, fmt.Errorf("%s holds no groups of rules", file)
+	if len(f.Groups) == 0 {
+		return f, fmt.Errorf("%s holds no groups of rules", file)
 	}
-	return rules, nil
+	return f, nil
 }
 
 // Write puts the rules into a folder, under the name that they had.
@@ -69,7 +53,7 @@ var promql = parser.NewParser(parser.Options{})
 
 // Every gives each group another interval of evaluation. Nothing else changes.
 func (f RuleFile) Every(interval time.Duration) RuleFile {
-	same, _ := f.change(interval, func(r RuleDefinition) (RuleDefinition, error) { return r, nil })
+	same, _ := f.change(interval, func(r rules.Rule) (rules.Rule, error) { return r, nil })
 	return same
 }
 
@@ -79,18 +63,18 @@ func (f RuleFile) Faster(interval time.Duration, windows Shrink) (RuleFile, erro
 	return f.change(interval, windows.rule)
 }
 
-func (f RuleFile) change(interval time.Duration, to func(RuleDefinition) (RuleDefinition, error)) (RuleFile, error) {
+func (f RuleFile) change(interval time.Duration, to func(rules.Rule) (rules.Rule, error)) (RuleFile, error) {
 	var out RuleFile
 	for _, group := range f.Groups {
 		group.Interval = promDuration(interval)
-		rules := make([]RuleDefinition, len(group.Rules))
+		changed := make([]rules.Rule, len(group.Rules))
 		for i, rule := range group.Rules {
 			var err error
-			if rules[i], err = to(rule); err != nil {
+			if changed[i], err = to(rule); err != nil {
 				return out, fmt.Errorf("%s%s: %w", rule.Record, rule.Alert, err)
 			}
 		}
-		group.Rules = rules
+		group.Rules = changed
 		out.Groups = append(out.Groups, group)
 	}
 	return out, nil
@@ -109,7 +93,7 @@ func (s Shrink) Of(window time.Duration) time.Duration {
 	return time.Duration(float64(s.Shortest) * math.Pow(float64(window)/float64(shortest), power)).Round(time.Second)
 }
 
-func (s Shrink) rule(r RuleDefinition) (RuleDefinition, error) {
+func (s Shrink) rule(r rules.Rule) (rules.Rule, error) {
 	expr, err := promql.ParseExpr(r.Expr)
 	if err != nil {
 		return r, err
@@ -165,7 +149,7 @@ func (c Checker) Rules(ctx context.Context, files ...RuleFile) (r Report) {
 	return r
 }
 
-func (c Checker) rule(ctx context.Context, r *Report, rule RuleDefinition) {
+func (c Checker) rule(ctx context.Context, r *Report, rule rules.Rule) {
 	if rule.Record != "" {
 		c.has(ctx, r, "recording rule "+rule.Record, rule.Record+matchers(rule.Labels))
 		return

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/routelens/routelens/dashboards/internal/rules"
 )
 
 func TestAnAlertNeedsAllThatItCompares(t *testing.T) {
@@ -40,24 +42,24 @@ const someRules = `groups:
 func TestFasterShortensWindowsAndNothingElse(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "rules.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(someRules), 0o600))
-	rules, err := ReadRules(file)
+	read, err := ReadRules(file)
 	require.NoError(t, err)
 
-	fast, err := rules.Faster(time.Second, Shrink{5 * time.Second, time.Minute})
+	fast, err := read.Faster(time.Second, Shrink{5 * time.Second, time.Minute})
 	require.NoError(t, err)
-	assert.Equal(t, RuleFile{[]RuleGroup{{Name: "g", Interval: "1s", Rules: []RuleDefinition{
+	assert.Equal(t, RuleFile{[]rules.Group{{Name: "g", Interval: "1s", Rules: []rules.Rule{
 		{Record: "a:rate5m", Expr: "rate(a[5s])"},
 		{Record: "b:rate", Expr: "max_over_time(rate(b[12s])[24s:] offset 1w)"},
 		{Alert: "A", Expr: "a:rate5m > 1", For: "1s", KeepFiringFor: "1s", Labels: map[string]string{"severity": "page"}, Annotations: map[string]string{"summary": "s"}},
 	}}}}, fast)
-	assert.Equal(t, "rate(a[5m])", rules.Groups[0].Rules[0].Expr, "what was read stays")
+	assert.Equal(t, "rate(a[5m])", read.Groups[0].Rules[0].Expr, "what was read stays")
 
 	again := filepath.Join(t.TempDir(), "new", "rules.yaml")
-	require.NoError(t, rules.Every(2*time.Second).Write(again))
+	require.NoError(t, read.Every(2*time.Second).Write(again))
 	slow, err := ReadRules(again)
 	require.NoError(t, err)
-	rules.Groups[0].Interval = "2s"
-	assert.Equal(t, rules, slow)
+	read.Groups[0].Interval = "2s"
+	assert.Equal(t, read, slow)
 }
 
 func TestShrinkKeepsTheOrder(t *testing.T) {

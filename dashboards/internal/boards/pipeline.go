@@ -102,13 +102,13 @@ func (m maker) fates(b *grafana.Board) {
 	b.Add(12, 8, grafana.Lines(grafana.Panel{
 		Title: "Bytes waiting", Description: "What the collectors hold, waiting and under way, and the most that any of them may hold.", Unit: bytes,
 		Queries: []grafana.Query{
-			{Expr: "sum by (instance) (" + s.Select(metrics.WaitingBytes) + ")", Legend: byInstance},
+			{Expr: perInstance(s.Select(metrics.WaitingBytes)), Legend: byInstance},
 			{Expr: "max(" + s.Select(metrics.LimitBytes) + ")", Legend: limitOfEach},
 		},
 		Looks: limit}))
 	b.Add(12, 8, grafana.Lines(grafana.Panel{
 		Title: "Records waiting", Description: "What the collectors hold, waiting and under way.", Unit: number,
-		Queries: ask("sum by (instance) ("+s.Select(metrics.WaitingRecords)+")", byInstance)}))
+		Queries: ask(perInstance(s.Select(metrics.WaitingRecords)), byInstance)}))
 }
 
 func (m maker) sink(b *grafana.Board) {
@@ -124,7 +124,7 @@ func (m maker) sink(b *grafana.Board) {
 		Title: "Flush time", Description: "From a request to the log store to its answer.", Unit: milliseconds, Queries: quantiles}))
 	b.Add(8, 8, grafana.Lines(grafana.Panel{
 		Title: "Collector changes", Description: "How often another thread took over from the one that ships. It does at the start, and where a configuration or a VM goes.", Unit: number,
-		Queries: ask("sum by (instance) ("+s.Increase(metrics.CollectorChanges)+")", byInstance)}))
+		Queries: ask(perInstance(s.Increase(metrics.CollectorChanges)), byInstance)}))
 }
 
 func (m maker) choice(b *grafana.Board) {
@@ -146,6 +146,9 @@ func (m maker) choice(b *grafana.Board) {
 		Title: "Counted as other", Description: "Exchanges a second that are not told apart, because the label sets are used up.", Unit: perSecond,
 		Queries: ask(s.Rate(metrics.SeriesOverflow, "instance"), byInstance)}))
 }
+
+// perInstance adds up what the threads and contexts of one Envoy show.
+func perInstance(expr string) string { return "sum by (instance) (" + expr + ")" }
 
 // orZero is for stats that Envoy has only where the plugin is set up in a certain way.
 func orZero(expr string) string { return "(" + expr + ") or vector(0)" }

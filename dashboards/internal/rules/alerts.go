@@ -19,8 +19,8 @@ const (
 type alerts struct{ mixin.Config }
 
 // alert fills in what all have. Its section of the runbook has its name.
-func (a alerts) alert(name, severity, expr, wait, summary, description string) rule {
-	return rule{
+func (a alerts) alert(name, severity, expr, wait, summary, description string) Rule {
+	return Rule{
 		Alert: name, Expr: expr, For: wait,
 		Labels: map[string]string{"severity": severity},
 		Annotations: map[string]string{
@@ -29,8 +29,8 @@ func (a alerts) alert(name, severity, expr, wait, summary, description string) r
 	}
 }
 
-func (a alerts) objectives() []rule {
-	var rules []rule
+func (a alerts) objectives() []Rule {
+	var rules []Rule
 	for _, w := range a.Objectives.Windows {
 		rules = append(rules, a.burns(w, "RoutelensAvailabilityBurn", AvailabilityBurn,
 			"Route {{ $labels.route }} fails too often",
@@ -48,7 +48,7 @@ func (a alerts) target() string {
 }
 
 // burns fires while the budget burns too fast over both windows: over the long one that it matters, over the short one that it still does.
-func (a alerts) burns(w mixin.Window, name string, burn func(string) string, summary, description string) rule {
+func (a alerts) burns(w mixin.Window, name string, burn func(string) string, summary, description string) Rule {
 	expr := fmt.Sprintf("%s > %v\nand %s > %v", burn(w.Long), w.Burn, burn(w.Short), w.Burn)
 	if a.Objectives.MinRate > 0 {
 		expr += fmt.Sprintf("\nand ignoring (objective) avg_over_time(%s[%s]) > %v", NamesOf(a.Config).Requests, w.Long, a.Objectives.MinRate)
@@ -69,7 +69,7 @@ const (
 )
 
 // pipeline alerts name the cause: where the sink fails, or a VM crashes, what follows from that has no alert of its own.
-func (a alerts) pipeline() []rule {
+func (a alerts) pipeline() []Rule {
 	p := a.Pipeline
 	dropped := fmt.Sprintf("%s / ignoring (%s) group_left () %s > %v\nunless ignoring (%s) (%s)\nunless on (job, instance) (%s)",
 		a.each(metrics.Dropped), metrics.LabelReason, a.each(metrics.Emitted), p.Dropped, metrics.LabelReason, a.sinkFails(), a.reloads())
@@ -77,7 +77,7 @@ func (a alerts) pipeline() []rule {
 		a.scope().Select(metrics.WaitingBytes), a.Window, a.scope().Select(metrics.LimitBytes), p.Backlog, a.sinkFails())
 	series := fmt.Sprintf("count without (%s) (%s) / %s > %v\nor %s > 0",
 		strings.Join(metrics.ExchangeLabels, ", "), a.scope().Select(metrics.Requests), a.scope().Select(metrics.SeriesLimit), p.Series, a.each(metrics.SeriesOverflow))
-	return []rule{
+	return []Rule{
 		a.alert(sinkFailing, critical, a.sinkFails(), p.For,
 			"The log store takes no records from {{ $labels.instance }}",
 			`Requests to the log store fail ({{ $value | printf "%.2f" }} a second), and nothing is delivered or records are lost for it.`),

@@ -48,15 +48,15 @@ func (r recording) scope() query.Scope {
 	return query.Scope{Config: r.Config, Matchers: []string{r.Selector}, Window: r.Window}
 }
 
-func (r recording) routes() []rule {
+func (r recording) routes() []Rule {
 	s, names := r.scope(), NamesOf(r.Config)
-	rules := []rule{
+	rules := []Rule{
 		{Record: names.Requests, Expr: s.Rate(metrics.Requests, r.by()...)},
 		{Record: names.Errors, Expr: s.Errors(r.by()...)},
 		{Record: names.ErrorShare, Expr: share(names.Errors, names.Requests)},
 	}
 	for _, q := range Quantiles {
-		rules = append(rules, rule{
+		rules = append(rules, Rule{
 			Record: names.Quantile, Expr: s.Quantile(q, metrics.Duration, r.by()...),
 			Labels: map[string]string{"quantile": strconv.FormatFloat(q, 'f', -1, 64)},
 		})
@@ -64,12 +64,12 @@ func (r recording) routes() []rule {
 	return rules
 }
 
-func (r recording) objectives() []rule {
-	var rules []rule
+func (r recording) objectives() []Rule {
+	var rules []Rule
 	names := NamesOf(r.Config)
 	for i, o := range r.Objectives.Routes {
 		matchers := r.matchers(i)
-		rules = append(rules, rule{
+		rules = append(rules, Rule{
 			Record: names.Slow, Expr: r.scope().With(matchers...).Above(metrics.Duration, o.Latency.Under.Milliseconds(), r.by()...),
 		})
 		for _, w := range r.windows() {
@@ -82,14 +82,14 @@ func (r recording) objectives() []rule {
 }
 
 // burn takes recorded rates, summed up over the window: as good as raw series, and far cheaper over days.
-func (r recording) burn(name, bad string, objective float64, matchers []string, window string) rule {
+func (r recording) burn(name, bad string, objective float64, matchers []string, window string) Rule {
 	s := query.Scope{Config: r.Config, Matchers: matchers}
 	bad, all := s.Select(bad), s.Select(NamesOf(r.Config).Requests)
 	if window != r.Window {
 		bad, all = "sum_over_time("+bad+"["+window+"])", "sum_over_time("+all+"["+window+"])"
 	}
 	budget := strconv.FormatFloat(1-objective, 'g', 6, 64)
-	return rule{
+	return Rule{
 		Record: name, Expr: share(bad, all) + " / " + budget,
 		Labels: map[string]string{"objective": strconv.FormatFloat(objective*100, 'g', 8, 64) + "%"},
 	}

@@ -11,21 +11,25 @@ import (
 
 // file is a file of rules, as Prometheus reads it. Its own type for it (model/rulefmt) writes zero values and has no order of keys.
 type file struct {
-	Groups []group `yaml:"groups"`
+	Groups []Group `yaml:"groups"`
 }
 
-type group struct {
-	Name  string `yaml:"name"`
-	Rules []rule `yaml:"rules"`
+// Group is evaluated together, in order.
+type Group struct {
+	Name     string `yaml:"name"`
+	Interval string `yaml:"interval,omitempty"`
+	Rules    []Rule `yaml:"rules"`
 }
 
-type rule struct {
-	Record      string            `yaml:"record,omitempty"`
-	Alert       string            `yaml:"alert,omitempty"`
-	Expr        string            `yaml:"expr"`
-	For         string            `yaml:"for,omitempty"`
-	Labels      map[string]string `yaml:"labels,omitempty"`
-	Annotations map[string]string `yaml:"annotations,omitempty"`
+// Rule records a series or raises an alert.
+type Rule struct {
+	Record        string            `yaml:"record,omitempty"`
+	Alert         string            `yaml:"alert,omitempty"`
+	Expr          string            `yaml:"expr"`
+	For           string            `yaml:"for,omitempty"`
+	KeepFiringFor string            `yaml:"keep_firing_for,omitempty"`
+	Labels        map[string]string `yaml:"labels,omitempty"`
+	Annotations   map[string]string `yaml:"annotations,omitempty"`
 }
 
 // Recording is the file of the recording rules.
@@ -53,12 +57,15 @@ type resource struct {
 // groups what is bad and what there is in all would be counted over times that differ.
 func recorded(c mixin.Config) file {
 	r := recording{c}
-	return file{[]group{{"routelens", append(r.routes(), r.objectives()...)}}}
+	return file{[]Group{{Name: "routelens", Rules: append(r.routes(), r.objectives()...)}}}
 }
 
 func alerting(c mixin.Config) file {
 	a := alerts{c}
-	return file{[]group{{"routelens-objectives-alerts", a.objectives()}, {"routelens-pipeline-alerts", a.pipeline()}}}
+	return file{[]Group{
+		{Name: "routelens-objectives-alerts", Rules: a.objectives()},
+		{Name: "routelens-pipeline-alerts", Rules: a.pipeline()},
+	}}
 }
 
 func marshal(f any) ([]byte, error) {

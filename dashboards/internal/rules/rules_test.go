@@ -18,7 +18,7 @@ func TestARouteHasTheFirstObjectiveThatItsNameMatches(t *testing.T) {
 		{Match: "pay|checkout", Availability: 0.9995, Latency: mixin.Latency{Under: 250 * time.Millisecond, Share: 0.95}},
 		{Match: ".*", Availability: 0.99, Latency: mixin.Latency{Under: time.Second, Share: 0.9}},
 	}
-	got := map[string][]rule{}
+	got := map[string][]Rule{}
 	for _, r := range (recording{c}).objectives() {
 		got[r.Record] = append(got[r.Record], r)
 	}
