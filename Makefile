@@ -118,6 +118,18 @@ dashboards-schema: ## hold the dashboards to Grafana's own schema, units and tra
 	@.ci/setup/draw --packages
 	@cd dashboards/draw && node --test schema.test.mjs && node schema.mjs ../grafana/*.json
 
+## In a Kubernetes cluster
+
+# 1: without pulling an image, and without Docker; as root, on Debian.
+export OFFLINE
+.PHONY: kind-demo
+kind-demo: plugin build/publish ## a cluster by kind with Istio, a shop, and the plugin pulled from a registry in it; OFFLINE=1 pulls no image (25 min the first time)
+	@k8s/kind/demo up
+
+.PHONY: kind-demo-down
+kind-demo-down: ## remove that cluster, and all that came with it
+	@k8s/kind/demo down
+
 ## Publishing
 
 # The commit and its time, for the annotations: the same commit gives the same digest. Empty outside of a clone.
@@ -221,6 +233,10 @@ test-k8s: kube-apiserver ## a real Kubernetes API server with Istio's, Envoy Gat
 	@crds=$$(.ci/setup/crds) && cd k8s && ROUTELENS_KUBERNETES=$(CURDIR)/.cache/bin ROUTELENS_CRDS=$$crds \
 		go test -count=1 -timeout 10m -tags apiserver $(E2EFLAGS) ./...
 
+.PHONY: test-kind
+test-kind: plugin build/publish ## slow: kind-demo OFFLINE=1 as root on Debian, whether it is what it says, and whether it leaves the machine as it was
+	@.ci/test-kind
+
 .PHONY: fuzz
 fuzz: go ## run every fuzz target for FUZZTIME (30s) each
 	@FUZZTIME=$(FUZZTIME) .ci/fuzz
@@ -268,7 +284,7 @@ opensearch: ## OpenSearch, for test-sinks: by Maven; needs a JDK (17 to 23) and 
 	@.ci/setup/opensearch
 
 kube-apiserver: ## a Kubernetes API server and etcd, for test-k8s: built from their Go modules
-	@.ci/setup/kube-apiserver
+	@.ci/setup/kubernetes kube-apiserver etcd
 
 prometheus: ## Prometheus, for the demo's history: from PATH, else Debian's package unpacked, else none
 	@.ci/setup/prometheus

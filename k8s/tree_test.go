@@ -17,9 +17,9 @@ import (
 	strict "sigs.k8s.io/yaml"
 )
 
-// patches are the files that are neither resources nor kustomize's: agree_test.go holds each to the plugin, or applies it.
+// patches are the files that are neither resources nor kustomize's: agree_test.go holds each that concerns the plugin to it, or applies it.
 var patches = []string{
-	"overlays/istio/labels/values.yaml", "overlays/istio/labels/annotations.yaml", "overlays/envoy-gateway/gateway.yaml",
+	"overlays/istio/labels/values.yaml", "overlays/istio/labels/annotations.yaml", "overlays/envoy-gateway/gateway.yaml", "kind/istio.yaml",
 }
 
 // forKustomize is the kind of base/routelens.yaml, which no cluster sees.

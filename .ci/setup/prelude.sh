@@ -1,7 +1,8 @@
 # What each script here starts with: strict shell, the top of the tree as working folder, the versions of Tools.mk as
 # variables, and words for progress and failure. Sourced, with $0 still the script's own name.
 set -eu
-cd "${0%.ci/*}."
+cd "$(dirname "$0")"
+while [ ! -e Tools.mk ]; do cd ..; done
 top=$(pwd)
 eval "$(sed -n 's/^\([A-Z_]*\) := \([^ ]*\)$/\1=\2/p' Tools.mk)"
 cache=.cache
@@ -25,6 +26,16 @@ quietly() {
 	tail -n 30 "$_log" >&2
 	say "that was the end of $top/$_log"
 	return $_code
+}
+
+# soon SECONDS COMMAND...: whether it succeeds within so many seconds.
+soon() {
+	_until=$(($(date +%s) + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$(date +%s)" -lt $_until ] || return 1
+		sleep 0.5
+	done
 }
 
 # at_least HAVE WANT: whether version HAVE is WANT or later.

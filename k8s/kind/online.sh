@@ -1,0 +1,39 @@
+# The demo with images as their makers publish them, sourced by ./demo: for whoever has Docker and reaches the registries. Same functions
+# as offline.sh.
+
+address=127.0.0.1
+node='' # kind's own
+
+tools() {
+	docker version >/dev/null 2>&1 || fail "no Docker to be reached (docker version): start it; or, as root on Debian, OFFLINE=1 needs none"
+	.ci/setup/kind
+}
+
+engine_start() { :; }
+engine_stop() { :; }
+
+# images: the shop alone is ours.
+images() {
+	context=$(mktemp -d "$cache/image.part.XXXXXX")
+	(cd k8s && CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags '-s -w' -o "$top/$context/" ./kind/shop)
+	printf 'FROM scratch\nCOPY shop /shop\nENTRYPOINT ["/shop"]\n' >"$context/Dockerfile"
+	docker build -q -t routelens.local/shop:demo "$context" >/dev/null
+	rm -rf "$context"
+}
+
+load_images() { kind load docker-image --name "$cluster" routelens.local/shop:demo; }
+
+cluster_images() { :; }
+
+grafana=http://$address:13000
+dashboards() {
+	(cd dashboards && go run . -logs victorialogs -o ../build/dashboards)
+	config_map routelens-dashboards build/dashboards/grafana
+	kubectl apply -k k8s/kind/grafana >/dev/null
+	kubectl rollout status deployment/grafana -n observability --timeout 240s >/dev/null
+}
+
+istio() {
+	helm_upgrade base base --repo https://istio-release.storage.googleapis.com/charts --version "$ISTIO_VERSION"
+	helm_upgrade istiod istiod --repo https://istio-release.storage.googleapis.com/charts --version "$ISTIO_VERSION"
+}
