@@ -163,7 +163,7 @@ build/publish: go ## the command that pushes, pulls and inspects plugins
 ## Checks
 
 .PHONY: test
-test: $(filter tinygo,$(COMPILERS)) lint unit rules publish-e2e e2e ## lint, unit tests, rules, and end to end on real registries and a real Envoy with both artifacts (COMPILERS=go: with one)
+test: $(filter tinygo,$(COMPILERS)) lint unit rules test-k8s publish-e2e e2e ## lint, unit tests, rules, and end to end on a real API server, real registries and a real Envoy with both artifacts (COMPILERS=go: with one)
 
 .PHONY: lint
 lint: go ## formatting and go vet, in all modules
@@ -229,7 +229,7 @@ dashboards-live: $(artifacts) $(trap.$(firstword $(COMPILERS)))
 		go test -tags live -count=1 -parallel 3 -timeout 10m -v $(E2EFLAGS) ./...
 
 .PHONY: test-k8s
-test-k8s: kube-apiserver ## a real Kubernetes API server with Istio's, Envoy Gateway's and the Prometheus Operator's CRDs takes every manifest (7 min of CPU to build it)
+test-k8s: kube-apiserver ## the manifests alone: a real Kubernetes API server with Istio's, Envoy Gateway's and the Prometheus Operator's CRDs takes every manifest (7 min of CPU to build it)
 	@crds=$$(.ci/setup/crds) && cd k8s && ROUTELENS_KUBERNETES=$(CURDIR)/.cache/bin ROUTELENS_CRDS=$$crds \
 		go test -count=1 -timeout 10m -tags apiserver $(E2EFLAGS) ./...
 
