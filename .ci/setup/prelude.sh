@@ -51,10 +51,17 @@ on_path() {
 # Half-made things live under a name of their own until they are whole, and go when the script is stopped; those of a script
 # that was killed outright go an hour later.
 part=''
+at_exit() {
+	_code=$?
+	if [ -d "$part" ]; then chmod -R u+w "$part" && rm -rf "$part"; fi
+	last_words $_code
+}
+last_words() { :; } # CODE: for a script to say something in the end
+
 new_part() {
 	find "$cache" -maxdepth 1 -name '*.part.*' -mmin +60 -exec rm -rf {} +
 	part=$(mktemp -d "$cache/$1.part.XXXXXX")
-	trap 'if [ -d "$part" ]; then chmod -R u+w "$part" && rm -rf "$part"; fi' EXIT
+	trap at_exit EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 }

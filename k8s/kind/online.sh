@@ -2,7 +2,7 @@
 # as offline.sh.
 
 address=127.0.0.1
-node='' # kind's own
+node='' # kind's own image
 
 tools() {
 	docker version >/dev/null 2>&1 || fail "no Docker to be reached (docker version): start it; or, as root on Debian, OFFLINE=1 needs none"
@@ -10,7 +10,17 @@ tools() {
 }
 
 engine_start() { :; }
-engine_stop() { :; }
+
+# engine_stop: Docker is not ours to stop; the cluster is. kind leaves its network, which other clusters of kind may be on.
+engine_stop() {
+	if ! docker version >/dev/null 2>&1; then
+		[ ! -e "$KUBECONFIG" ] || fail 'no Docker to be reached (docker version): the cluster is still in it'
+		return
+	fi
+	docker ps -aq --filter "label=io.x-k8s.kind.cluster=$cluster" | xargs -r docker rm -f -v >/dev/null
+	docker network rm kind >/dev/null 2>&1 || true
+	docker rmi routelens.local/shop:demo >/dev/null 2>&1 || true
+}
 
 # images: the shop alone is ours.
 images() {
