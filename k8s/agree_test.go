@@ -14,6 +14,7 @@ import (
 
 	"github.com/routelens/routelens/envoy/config"
 	"github.com/routelens/routelens/plugin/metrics"
+	"github.com/routelens/routelens/plugin/record"
 )
 
 // envoys is what of the configuration for a plain Envoy has its counterpart here.
@@ -74,7 +75,7 @@ func TestIstiosLabelsBucketsAndStatsAreThePlugins(t *testing.T) {
 	kind, spec := installed(t, render(t, "overlays/istio/gateway"))
 	sink := checked(t, kind, spec)["cluster"].(string)
 	for _, p := range []proxyConfig{values.MeshConfig.DefaultConfig, proxy} {
-		assert.Equal(t, metrics.Labels(), p.Tags)
+		assert.Equal(t, slices.Concat(metrics.Labels(), record.IstioLabels), p.Tags)
 		assert.Equal(t, []string{"cluster." + sink}, p.Matcher.Prefixes)
 	}
 

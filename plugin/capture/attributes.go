@@ -107,27 +107,65 @@ func (s *set) read(host Source, r *record.Record) bool {
 	return false
 }
 
-// spread hands out a list in the form in which proxy-wasm serialises header
-// maps: the count, the sizes of each key and value, then each with a zero byte
-// after it. A list's elements are the keys. It tells whether the list was whole.
+// spread hands out a list. It tells whether the list was whole.
 func (s *set) spread(list []byte, r *record.Record) bool {
-	n := len(s.attributes)
-	if len(list) < 4+8*n || binary.LittleEndian.Uint32(list) != uint32(n) {
+	all, ok := entriesOf(list)
+	if !ok || all.left != len(s.attributes) {
 		return false
 	}
-	at := 4 + 8*n
-	for i := range n {
-		size := int(binary.LittleEndian.Uint32(list[4+8*i:]))
-		skip := int(binary.LittleEndian.Uint32(list[8+8*i:]))
-		if size < 0 || skip < 0 || size > len(list)-at || skip > len(list)-at-size {
+	for i := range s.attributes {
+		value, _, ok := all.next()
+		if !ok {
 			return false
 		}
-		if size > 0 {
-			s.attributes[i].set(r, list[at:at+size])
+		if len(value) > 0 {
+			s.attributes[i].set(r, value)
 		}
-		at += size + 1 + skip + 1
 	}
 	return true
+}
+
+// entries is a list or a map in the form in which proxy-wasm serialises header
+// maps: the count, the sizes of each key and value, then each with a zero byte
+// after it. A list's elements are the keys.
+type entries struct {
+	bytes     []byte
+	left      int // entries
+	sizes, at int // where the next sizes, and the next bytes, are
+}
+
+func entriesOf(b []byte) (entries, bool) {
+	if len(b) < 4 {
+		return entries{}, false
+	}
+	n := binary.LittleEndian.Uint32(b)
+	if uint64(n) > uint64(len(b)-4)/8 {
+		return entries{}, false
+	}
+	return entries{b, int(n), 4, 4 + 8*int(n)}, true
+}
+
+// next gives the entries one by one, until there is none or it is not whole.
+func (e *entries) next() (key, value []byte, ok bool) {
+	if e.left == 0 {
+		return nil, nil, false
+	}
+	keySize, valueSize := binary.LittleEndian.Uint32(e.bytes[e.sizes:]), binary.LittleEndian.Uint32(e.bytes[e.sizes+4:])
+	e.sizes += 8
+	e.left--
+	if key, ok = e.take(int(keySize)); ok {
+		value, ok = e.take(int(valueSize))
+	}
+	return key, value, ok
+}
+
+func (e *entries) take(n int) ([]byte, bool) {
+	if n < 0 || n > len(e.bytes)-e.at {
+		return nil, false
+	}
+	from := e.at
+	e.at += n + 1
+	return e.bytes[from : from+n], true
 }
 
 // number reads an integer, a time or a duration.

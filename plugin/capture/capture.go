@@ -40,6 +40,7 @@ type Capturer struct {
 	query   bool // it is kept
 	redact  *redact.Redactor
 	bodies  *bodies       // nil where none is recorded
+	istio   *istio        // nil where it is not wanted, or the proxy is not Istio's
 	record  record.Record // reused: one stream ends at a time
 }
 
@@ -57,7 +58,8 @@ func New(host Source, c *config.Config, budget Budget) *Capturer {
 		redact:  redact.New(&c.Redact),
 	}
 	k.bodies = newBodies(host, c, k.routes, k.redact)
-	first, later := split(c)
+	k.istio = newIstio(host, c)
+	first, later := split(c, k.istio)
 	k.facts, k.details = newSet(host, first), newSet(host, later)
 	k.tls, k.failure = newSet(host, tlsAttributes), newSet(host, failureAttributes)
 	return k
@@ -84,7 +86,13 @@ func (k *Capturer) Decide(p *Passed) *record.Record {
 		RequestBody: p.RequestBody, ResponseBody: p.ResponseBody, Drawn: p.drawn,
 		RequestHeaders: r.RequestHeaders[:0], ResponseHeaders: r.ResponseHeaders[:0], RespTrailers: r.RespTrailers[:0],
 	}
+	if k.istio != nil {
+		k.istio.begin(r)
+	}
 	whole := k.facts.read(k.host, r)
+	if k.istio != nil {
+		k.istio.settle(r)
+	}
 	if k.hashed && (!whole || r.RequestID == unreadable) {
 		readRequest(r, k.host.RequestHeaders())
 	}
@@ -108,6 +116,9 @@ var responseFlags = []string{"response", "flags"}
 func (k *Capturer) Complete(r *record.Record, p *Passed) {
 	k.details.read(k.host, r)
 	r.Flags = max(r.Flags, 0)
+	if k.istio != nil {
+		k.istio.complete(r)
+	}
 	if r.TLSVersion != "" {
 		k.tls.read(k.host, r)
 	}
@@ -152,6 +163,9 @@ func (k *Capturer) hide(r *record.Record) {
 	}
 	if !record.KnownMethod(r.Method) {
 		r.Method = k.redact.Words(r.Method)
+	}
+	if r.Istio != nil {
+		k.istio.hide(k.redact)
 	}
 	if !isUUID(r.RequestID) { // Envoy's own is one; a client's may be kept
 		r.RequestID = k.redact.Words(r.RequestID)

@@ -1,15 +1,26 @@
 package capture
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/routelens/routelens/plugin/config"
 	"github.com/routelens/routelens/plugin/record"
 )
 
+// asking is an attribute with the labels that hang on it.
+type asking struct {
+	labels []string
+	attribute
+}
+
+func (a *asking) labelled(c *config.Config) bool {
+	return slices.ContainsFunc(a.labels, func(label string) bool { return labelled(c, label) })
+}
+
 // split gives the attributes that every exchange needs, and those that only a
-// record needs.
-func split(c *config.Config) (first, later []attribute) {
+// record needs. x is nil where Istio's are not wanted.
+func split(c *config.Config, x *istio) (first, later []attribute) {
 	first = []attribute{
 		{"xds.route_name", func(r *record.Record, v []byte) { r.Route = text(v) }, always},
 		{"request.method", func(r *record.Record, v []byte) { r.Method = text(v) }, always},
@@ -22,17 +33,23 @@ func split(c *config.Config) (first, later []attribute) {
 	if hashed(c) {
 		first = append(first, attribute{ids, setIDs, always})
 	}
-	for _, a := range []struct {
-		label string
-		attribute
-	}{
-		{"cluster", attribute{"xds.cluster_name", func(r *record.Record, v []byte) { r.Cluster = text(v) }, maybe}},
-		{"virtual_host", attribute{"xds.virtual_host_name", func(r *record.Record, v []byte) { r.VirtualHost = text(v) }, maybe}},
+	for _, a := range []asking{
+		{append([]string{"cluster"}, ofService...), attribute{"xds.cluster_name", func(r *record.Record, v []byte) { r.Cluster = text(v) }, maybe}},
+		{[]string{"virtual_host"}, attribute{"xds.virtual_host_name", func(r *record.Record, v []byte) { r.VirtualHost = text(v) }, maybe}},
 	} {
-		if labelled(c, a.label) {
+		if a.labelled(c) {
 			first = append(first, a.attribute)
 		} else {
 			later = append(later, a.attribute)
+		}
+	}
+	if x != nil {
+		for _, a := range x.attributes() {
+			if a.labelled(c) {
+				first = append(first, a.attribute)
+			} else if x.records {
+				later = append(later, a.attribute)
+			}
 		}
 	}
 	later = append(later, details...)

@@ -17,6 +17,7 @@ type Config struct {
 	Bodies   Bodies
 	Redact   Redact
 	Routes   Routes
+	Istio    bool // records have Istio's context, where there is one
 	Metrics  Metrics
 	SinkID   string // differs where sink or resource differ
 }
@@ -196,6 +197,7 @@ func Default() Config {
 		Query:    QueryDrop,
 		Bodies:   Bodies{Request: defaultBody(), Response: defaultBody(), MaxHeld: 4 << 20, MaxRatio: 100},
 		Routes:   Routes{Max: 500},
+		Istio:    true,
 		Metrics:  Metrics{Labels: []string{"route", "method", "response_code"}, MaxSeries: 5000},
 	}
 }

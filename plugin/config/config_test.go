@@ -43,6 +43,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			{"path": "/users/{id}", "mode": "last", "last": 2}
 		]},
 		"routes": {"templates": ["/users/{id}", "/", "/files/{path...}"], "max": 1},
+		"istio": false,
 		"metrics": {"labels": [], "max_series": 1000000}
 	}`))
 	require.NoError(t, err)

@@ -9,10 +9,14 @@ import (
 )
 
 const (
-	known       = "known: sink, resource, sampling, headers, query, bodies, redact, routes, metrics"
+	known       = "known: sink, resource, sampling, headers, query, bodies, redact, routes, istio, metrics"
 	lokiOrKey   = "must be a key of resource or one of service.name, severity, http.route, http.request.method, http.response.status_code, envoy.cluster"
 	aTemplateIs = `must be a path template such as "/users/{id}" or "/files/{path...}"`
-	anyTextIs   = "must be a text without control characters that is not empty"
+	aLabelIs    = "must be one of route, method, response_code, cluster, virtual_host, grpc_response_status, reporter, " +
+		"source_workload, source_workload_namespace, source_canonical_service, source_canonical_revision, source_app, source_version, source_principal, " +
+		"destination_workload, destination_workload_namespace, destination_canonical_service, destination_canonical_revision, " +
+		"destination_app, destination_version, destination_principal, destination_service, destination_service_name, destination_service_namespace"
+	anyTextIs = "must be a text without control characters that is not empty"
 
 	aResourceKeyIs = anyTextIs + ", and none of a record's own keys"
 )
@@ -118,7 +122,7 @@ func TestABrokenConfigurationIsRefusedWithEveryProblem(t *testing.T) {
 			`routes.templates[1]: ` + aTemplateIs + `; found "/a/{b"`,
 			`routes.templates[2]: ` + aTemplateIs + `; found "/{rest...}/c"`,
 		}},
-		{"an unknown label", `{"metrics":{"labels":["path"]}}`, []string{`metrics.labels[0]: must be one of route, method, response_code, cluster, virtual_host, grpc_response_status; found "path"`}},
+		{"an unknown label", `{"metrics":{"labels":["path"]}}`, []string{`metrics.labels[0]: ` + aLabelIs + `; found "path"`}},
 
 		{"stream labels that clients could make up", `{"sink":{"cluster":"a","type":"loki","labels":["team","url.path","trace_id"]},"resource":{"team":"a"}}`, []string{
 			`sink.labels[1]: ` + lokiOrKey + `; found "url.path"`,

@@ -139,8 +139,9 @@ var agreed = map[string]judged{
 	"routes":           {good: []string{`{}`}, bad: []string{`[]`, `["/a"]`}},
 	"routes.templates": {good: []string{`[]`, `["/","/a/","//","/{id}","/{a}/b/{c...}","/...","/é"]`}, bad: []string{`[""]`, `["a"]`, `["/{}"]`, `["/{a"]`, `["/a}"]`, `["/{a}b"]`, `["/b{a}"]`, `["/{a}{b}"]`, `["/{a...}/b"]`, `["/{a....}"]`, `["/{...}"]`, `["/{a-b}"]`, `["/{é}"]`, `["/a b"]`, `["/a\n"]`, `["/{a\n}"]`, `["/\u007f"]`, `["/a","/a"]`, `[1]`, `"/a"`}},
 	"routes.max":       {good: []string{`1`, `100000`}, bad: []string{`0`, `100001`, `"1"`}},
+	"istio":            {good: []string{`true`, `false`}, bad: []string{`1`, `"true"`, `{}`, `null`}},
 	"metrics":          {good: []string{`{}`}, bad: []string{`[]`, `{"label":[]}`}},
-	"metrics.labels":   {good: []string{`[]`, `["route","grpc_response_status"]`}, bad: []string{`["route","route"]`, `["path"]`, `["route|method"]`, `["route\n"]`, `[1]`, `null`}},
+	"metrics.labels":   {good: []string{`[]`, `["route","grpc_response_status"]`, `["reporter","destination_service"]`}, bad: []string{`["route","route"]`, `["path"]`, `["source_cluster"]`, `["route|method"]`, `["route\n"]`, `[1]`, `null`}},
 	"metrics.max_series": {good: []string{`1`, `1000000`},
 		bad: []string{`0`, `1000001`, `1.5`}},
 }

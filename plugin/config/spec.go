@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/routelens/routelens/plugin/metrics"
+	"github.com/routelens/routelens/plugin/record"
 )
 
 // spec is the one list of all keys. Each is bound to its place in c, whose
@@ -77,8 +78,9 @@ func spec(c *Config) object {
 			{"templates", "Path templates: {name} is one segment, {name...} at the end is all the rest.", texts{&c.Routes.Templates, aTemplate}},
 			{"max", "Most route names since Envoy started; further ones are \"other\".", integer{&c.Routes.Max, 1, 100_000}},
 		}},
+		{"istio", "Records say which workloads and services took part, where the proxy is Istio's: elsewhere nobody knows.", boolean{&c.Istio}},
 		{"metrics", "The per-route metrics.", object{
-			{"labels", "Labels: any of " + list(metrics.ExchangeLabels) + ".", texts{&c.Metrics.Labels, oneOf(metrics.ExchangeLabels)}},
+			{"labels", "Labels. Those from reporter on are Istio's, and known to its proxies alone.", texts{&c.Metrics.Labels, oneOf(metrics.ExchangeLabels)}},
 			{"max_series", "Most label sets since Envoy started; further ones become one, with every label \"other\".", integer{&c.Metrics.MaxSeries, 1, 1_000_000}},
 		}},
 	}
@@ -127,8 +129,8 @@ const (
 // hostOf makes a host of a cluster's name, which in Istio is outbound|PORT|SUBSET|HOST: many servers answer 400 to one
 // with other characters.
 func hostOf(cluster string) string {
-	if istio := strings.Split(cluster, "|"); len(istio) == 4 {
-		cluster = istio[3] + ":" + istio[1]
+	if host, port, ok := record.IstioCluster(cluster); ok {
+		cluster = host + ":" + port
 	}
 	return strings.Map(func(r rune) rune {
 		switch {

@@ -12,7 +12,10 @@ import (
 	"github.com/routelens/routelens/plugin/record"
 )
 
-const always = "always"
+const (
+	always  = "always"
+	inIstio = "in Istio"
+)
 
 // reference is the table in docs/records.md: every key of a record, in order.
 var reference = []struct{ key, kind, when, help string }{
@@ -53,6 +56,24 @@ var reference = []struct{ key, kind, when, help string }{
 	{"envoy.upstream_attempts", "integer", "an upstream was tried", "1: no retry."},
 	{"envoy.upstream_transport_failure", "text", "the connection to the upstream failed", ""},
 	{"envoy.time_to_first_byte", "seconds", "the upstream answered", "From the request sent upstream to the first byte back."},
+	{"istio.reporter", "text", inIstio, "Whose proxy made the record: `source`, `destination` or `waypoint`. See below for this and what follows."},
+	{"istio.source_workload", "text", "in Istio, if the workload is known", "The client's Deployment, or what else makes its pods."},
+	{"istio.source_workload_namespace", "text", "in Istio, if the workload is known", ""},
+	{"istio.source_canonical_service", "text", "in Istio, if the workload is known", "From `service.istio.io/canonical-name`."},
+	{"istio.source_canonical_revision", "text", "in Istio, if the workload is known", ""},
+	{"istio.source_app", "text", "in Istio, if the workload is known", "From the label `app`."},
+	{"istio.source_version", "text", "in Istio, if the workload is known", "From the label `version`."},
+	{"istio.source_principal", "text", "in Istio, if it showed a certificate", "Its SPIFFE identity."},
+	{"istio.destination_workload", "text", "in Istio, if the workload is known", "The server's Deployment, or what else makes its pods."},
+	{"istio.destination_workload_namespace", "text", "in Istio, if the workload is known", ""},
+	{"istio.destination_canonical_service", "text", "in Istio, if the workload is known", "From `service.istio.io/canonical-name`."},
+	{"istio.destination_canonical_revision", "text", "in Istio, if the workload is known", ""},
+	{"istio.destination_app", "text", "in Istio, if the workload is known", "From the label `app`."},
+	{"istio.destination_version", "text", "in Istio, if the workload is known", "From the label `version`."},
+	{"istio.destination_principal", "text", "in Istio, if it showed a certificate", "Its SPIFFE identity."},
+	{"istio.destination_service", "text", "in Istio, if it is a service of the mesh", "The host of the service that was asked for."},
+	{"istio.destination_service_name", "text", "in Istio, if it is a service of the mesh", "Its name; or that of Istio's cluster for what is none: `PassthroughCluster`, for example."},
+	{"istio.destination_service_namespace", "text", "in Istio, if it is a service of the mesh", ""},
 	{"http.request.body.json", "JSON", "the body was chosen, and is JSON that is whole", "The object or list itself; multipart and gRPC bodies are lists of their parts and messages. What `redact` names is hidden in it."},
 	{"http.request.body.content", "text", "the body was chosen, and is anything else", "A text, UTF-8, or bytes in base64. JSON that was cut is closed again."},
 	{"http.request.body.encoding", "text", "there is `http.request.body.content`", "`text` or `base64`."},
@@ -110,6 +131,11 @@ Why a body is left out, which is also a label of ` + "`routelens_bodies_omitted_
 An exchange is an error, for ` + "`severity` and `sampling.errors`" + ` alike, where OpenTelemetry counts one against the server. A response that never
 began, or was cut off after its headers, is one too, unless Envoy's flags tell that the client went (` + "`DC`, `DR`" + `) or broke the
 protocol (` + "`DPE`" + `). What is cut off without any flag is none; an upgrade (101) or a tunnel (2xx to ` + "`CONNECT`" + `) is whole once it stands.
+
+Istio's own label names stand under ` + "`istio.`" + ` in records of a proxy of Istio's (one whose node has ` + "`ISTIO_VERSION`" + `), unless the key ` + "`istio`" + ` is false. They mean what they mean in Istio's
+metrics: at the source, what is called source is the proxy's own workload, from its bootstrap; at the destination, what is called destination is. The other end is what Istio's filters found out of
+it (` + "`downstream_peer`, `upstream_peer`" + `): from the control plane, or from what the peer's proxy says of itself. Whoever reaches a proxy can say that; ` + "`…_principal`" + ` alone is proven, by a
+certificate, and the namespace in it goes before the one that is claimed. A destination that said nothing is known by its endpoint, its service by the cluster.
 
 Bytes that are not UTF-8 become U+FFFD. A header value is cut at 4 KiB. A record that is larger than ` + "`sink.batch.max_bytes`" + `
 is dropped, and counted as ` + "`too_large`" + `.

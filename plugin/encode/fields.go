@@ -21,7 +21,7 @@ type writer interface {
 
 // fields gives every field of a record but its time, severity and message to w:
 // the one list of what a record holds. Names are OpenTelemetry's where it has
-// one; Envoy's own facts stand under "envoy.".
+// one; Envoy's own facts stand under "envoy.", Istio's under "istio.".
 func fields(w writer, r *record.Record, scratch []byte) {
 	trace(w, r)
 	facts(w, r, scratch)
@@ -76,6 +76,7 @@ func facts(w writer, r *record.Record, scratch []byte) {
 	if r.FirstByte >= 0 {
 		w.seconds("envoy.time_to_first_byte", r.FirstByte)
 	}
+	istio(w, r.Istio)
 	content(w, &requestContent, &r.RequestContent)
 	content(w, &responseContent, &r.ResponseContent)
 	w.text("sampling.reason", r.Sampled)
@@ -84,6 +85,15 @@ func facts(w writer, r *record.Record, scratch []byte) {
 	lists(w, "http.response.header.", r.ResponseHeaders)
 	lists(w, "http.request.trailer.", r.RequestTrailers)
 	lists(w, "http.response.trailer.", r.RespTrailers)
+}
+
+func istio(w writer, i *record.Istio) {
+	if i == nil {
+		return
+	}
+	for n, label := range record.IstioLabels {
+		some(w, record.IstioKeys[n], i.Label(label))
+	}
 }
 
 // contentKeys are the keys of one body's content.

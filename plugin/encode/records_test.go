@@ -29,6 +29,7 @@ func full() record.Record {
 		Flags: 1<<5 | 1<<6, CodeDetails: "upstream_reset", Termination: "idle",
 		Upstream: "10.0.0.9:8080", Attempts: 2, TransportFailure: "TLS_error",
 		Client: "192.0.2.1:40000", TLSVersion: "TLSv1.3", TLSSubject: "CN=client,O=Example",
+		Istio:           mesh(),
 		RequestID:       "0a1b2c3d",
 		OriginalPath:    "/api/orders/7",
 		Trace:           record.Trace{TraceID: "0af7651916cd43dd8448eb211c80319c", SpanID: "b7ad6b7169203331", Flags: 1, Present: true},
@@ -39,6 +40,18 @@ func full() record.Record {
 		RequestContent:  record.Content{Form: record.JSON, Text: `{"user":{"email":"[masked]"},"lines":[1,"b",null]}`},
 		ResponseContent: record.Content{Form: record.Text, Text: `{"cut":"he"}`, Truncated: true},
 		Sampled:         "error", Weight: 2.5,
+	}
+}
+
+// mesh is all that Istio knows.
+func mesh() *record.Istio {
+	return &record.Istio{
+		Reporter: "destination",
+		Source: record.Workload{Name: "web-v1", Namespace: "front", CanonicalService: "web", CanonicalRevision: "v1", App: "web", Version: "1",
+			Principal: "spiffe://cluster.local/ns/front/sa/web"},
+		Destination: record.Workload{Name: "orders-v2", Namespace: "shop", CanonicalService: "orders", CanonicalRevision: "v2", App: "orders", Version: "2",
+			Principal: "spiffe://cluster.local/ns/shop/sa/orders"},
+		Service: "orders.shop.svc.cluster.local", ServiceName: "orders", ServiceNamespace: "shop",
 	}
 }
 
@@ -131,6 +144,10 @@ func exchanges() []exchange {
 		made("header names with dots", func(r *record.Record) {
 			r.Method, r.Path, r.Status = "GET", "/", 200
 			r.RequestHeaders = []record.Field{{Name: "x", Values: []string{"a"}}, {Name: "x.y.", Values: []string{"b"}}}
+		}),
+		made("from outside of the mesh", func(r *record.Record) {
+			r.Method, r.Path, r.Status, r.Istio = "GET", "/", 200, mesh()
+			r.Istio.Source, r.Istio.Destination.Principal = record.Workload{}, ""
 		}),
 		made("a trace with an id of 64 bits", func(r *record.Record) {
 			r.Method, r.Path, r.Status = "GET", "/", 200

@@ -2,6 +2,7 @@ package metrics_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,6 +47,8 @@ var decisions = []struct{ word, help string }{
 	{"limit", "Chosen, but above `sampling.max_per_second`."},
 }
 
+func code(words []string) string { return "`" + strings.Join(words, "`, `") + "`" }
+
 func TestTheReferenceOfMetricsIsUpToDate(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`# Metrics
@@ -59,17 +62,25 @@ name, as ` + "`wasmcustom.route=.=checkout;.;" + metrics.Requests + "`" + `, and
 `)
 	for _, m := range metrics.All() {
 		labels := ""
-		if len(m.Labels) > 0 {
-			labels = " `" + strings.Join(m.Labels, "`, `") + "`"
+		if slices.Equal(m.Labels, metrics.ExchangeLabels) {
+			labels = " below"
+		} else if len(m.Labels) > 0 {
+			labels = " " + code(m.Labels)
 		}
 		fmt.Fprintf(&b, "| `%s` | %s |%s | %s |\n", m.Name, m.Kind, labels, m.Help)
 	}
 	b.WriteString(`
 ## Labels of exchanges
 
-` + "`metrics.labels`" + ` chooses which of them there are. A value is at most 200 bytes; what would break a name is turned to ` + "`_`" + `; one
-that is absent is ` + "`-`" + `. Beyond ` + "`metrics.max_series`" + ` every label is ` + "`other`" + `. A method that is neither one of RFC 9110's nor ` + "`PATCH`" + ` is
-` + "`_OTHER`" + `; a response that was never begun has the code ` + "`0`" + `.
+` + "`metrics.labels`" + ` chooses which of them there are: of ` + code(metrics.EnvoyLabels) + `, and in Istio of
+` + code(record.IstioLabels) + `.
+
+A value is at most 200 bytes; what would break a name is turned to ` + "`_`" + `; one that is absent is ` + "`-`" + `. Beyond ` + "`metrics.max_series`" + ` every label is ` + "`other`" + `. A method
+that is neither one of RFC 9110's nor ` + "`PATCH`" + ` is ` + "`_OTHER`" + `; a response that was never begun has the code ` + "`0`" + `.
+
+Istio's labels have the values of Istio's own metrics ([records.md](records.md) says where they come from): one that is not known is ` + "`unknown`" + `, a revision ` + "`latest`" + `; so they are in a proxy
+that is not Istio's. Istio's ` + "`source_cluster` and `destination_cluster`" + ` are not among them. Its proxies take labels out of names only where ` + "`extraStatTags`" + ` has them, Istio's own too
+([kubernetes.md](kubernetes.md)).
 
 ## Reasons why a record was dropped
 

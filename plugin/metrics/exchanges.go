@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"strconv"
+	"strings"
 	"unicode/utf8"
 	"unsafe"
 
@@ -185,7 +186,20 @@ func appendLabel(dst []byte, label string, r *record.Record) []byte {
 		}
 		return strconv.AppendInt(dst, min(r.GRPC, 17), 10) // 17 and above are no codes
 	}
-	return append(dst, '-')
+	return appendIstio(dst, label, r.Istio)
+}
+
+// appendIstio appends the value of a label of Istio's. What is not known is what it
+// is in Istio's own metrics, so that the two can be joined.
+func appendIstio(dst []byte, label string, i *record.Istio) []byte {
+	value := i.Label(label)
+	switch {
+	case value != "":
+		return appendValue(dst, value)
+	case strings.HasSuffix(label, "_revision"):
+		return append(dst, "latest"...)
+	}
+	return append(dst, "unknown"...)
 }
 
 // maxLabel caps a label's value, in bytes.

@@ -3,6 +3,7 @@ package metrics
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -44,17 +45,20 @@ func (p *proxy) Record(id uint32, v uint64) {
 var extractors = map[string]*regexp.Regexp{}
 
 func init() {
-	for _, label := range Labels() {
+	for _, label := range extracted() {
 		extractors[label] = regexp.MustCompile(`(` + label + `=\.=(.*?);\.;)`)
 	}
 }
+
+// extracted are all that are taken out in Istio.
+func extracted() []string { return slices.Concat(Labels(), record.IstioLabels) }
 
 // parted takes the labels out of a stored name, as Envoy's stats_tags do: each
 // expression in turn removes its first group and keeps its second as the value.
 func parted(name string) (bare string, labels map[string]string) {
 	labels = map[string]string{}
 	bare = "wasmcustom." + name
-	for _, label := range Labels() {
+	for _, label := range extracted() {
 		at := extractors[label].FindStringSubmatchIndex(bare)
 		if at != nil {
 			labels[label] = bare[at[4]:at[5]]
@@ -131,6 +135,12 @@ func TestLabels(t *testing.T) {
 		{"no virtual host", LabelVirtualHost, record.Record{}, "-"},
 		{"no gRPC status", LabelGRPC, record.Record{GRPC: record.Unknown}, "-"},
 		{"a gRPC status", LabelGRPC, record.Record{GRPC: 14}, "14"},
+		{"a workload of Istio's", "source_workload", record.Record{Istio: &record.Istio{Source: record.Workload{Name: "web-v1"}}}, "web-v1"},
+		{"an identity", "destination_principal", record.Record{Istio: &record.Istio{Destination: record.Workload{Principal: "spiffe://td/ns/a/sa/b"}}}, "spiffe://td/ns/a/sa/b"},
+		{"a workload that would end its label", "source_workload", record.Record{Istio: &record.Istio{Source: record.Workload{Name: "a;.;"}}}, "a_._"},
+		{"a workload that nobody knows, as Istio has it", "source_workload", record.Record{Istio: &record.Istio{}}, "unknown"},
+		{"a revision that nobody knows, as Istio has it", "destination_canonical_revision", record.Record{Istio: &record.Istio{}}, "latest"},
+		{"a label of Istio's in another proxy", "reporter", record.Record{}, "unknown"},
 		{"a gRPC status that is none", LabelGRPC, record.Record{GRPC: 65535}, "17"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -234,7 +244,8 @@ func FuzzLabelsComeOutOfTheNameAsTheyWentIn(f *testing.F) {
 	f.Add("route=.=x;.;", "\n", "wasmcustom.", "\xff\u2028\u0085", int64(999), int64(70000))
 	f.Add("routelens_requests_total", "_OTHER", "response_code", "reason=.=x", int64(1), int64(17))
 	f.Fuzz(func(t *testing.T, route, method, cluster, host string, status, grpc int64) {
-		r := &record.Record{Route: route, Method: method, Cluster: cluster, VirtualHost: host, Status: max(status, 0), GRPC: max(grpc, -1)}
+		istio := &record.Istio{Reporter: route, Service: method, Source: record.Workload{Name: host}, Destination: record.Workload{Principal: cluster}}
+		r := &record.Record{Istio: istio, Route: route, Method: method, Cluster: cluster, VirtualHost: host, Status: max(status, 0), GRPC: max(grpc, -1)}
 		p := newProxy()
 		x := NewExchanges(p, ExchangeLabels, everything)
 		x.Observe(r)

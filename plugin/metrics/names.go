@@ -3,6 +3,12 @@
 // Dashboards, docs and Envoy's tag configuration are made from these lists.
 package metrics
 
+import (
+	"slices"
+
+	"github.com/routelens/routelens/plugin/record"
+)
+
 // Kind is how a metric counts.
 type Kind string
 
@@ -21,8 +27,11 @@ type Metric struct {
 	Help   string
 }
 
-// The labels that metrics.labels may choose from.
-var ExchangeLabels = []string{LabelRoute, LabelMethod, LabelCode, LabelCluster, LabelVirtualHost, LabelGRPC}
+// The labels that metrics.labels may choose from: those that any Envoy knows, and all.
+var (
+	EnvoyLabels    = []string{LabelRoute, LabelMethod, LabelCode, LabelCluster, LabelVirtualHost, LabelGRPC}
+	ExchangeLabels = slices.Concat(EnvoyLabels, record.IstioLabels)
+)
 
 // The label names. Where Istio has a name for a thing, it is Istio's.
 const (
@@ -36,10 +45,9 @@ const (
 	LabelDecision    = "decision"
 )
 
-// Labels are all label names: Envoy's stats_tags must extract each.
-func Labels() []string {
-	return append(append([]string{}, ExchangeLabels...), LabelReason, LabelDecision)
-}
+// Labels are the label names that an Envoy's stats_tags must extract. Istio's
+// proxies must extract [record.IstioLabels] as well.
+func Labels() []string { return slices.Concat(EnvoyLabels, []string{LabelReason, LabelDecision}) }
 
 // The metrics of exchanges.
 const (

@@ -35,6 +35,8 @@ type Record struct {
 	TLSVersion string
 	TLSSubject string // of the client's certificate
 
+	Istio *Istio // nil: the proxy is not Istio's, or nobody asks
+
 	RequestID       string
 	Trace           Trace
 	RequestHeaders  []Field

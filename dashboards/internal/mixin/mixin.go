@@ -209,8 +209,8 @@ func (f *faults) errors(of map[string]string) {
 		f.report("errors", "at least one label with what it holds for an error", of)
 	}
 	for label, value := range of {
-		if !slices.Contains(metrics.ExchangeLabels, label) {
-			f.report("errors."+label, "one of "+strings.Join(metrics.ExchangeLabels, ", "), label)
+		if !slices.Contains(metrics.EnvoyLabels, label) {
+			f.report("errors."+label, "one of "+strings.Join(metrics.EnvoyLabels, ", "), label)
 		}
 		f.regexp("errors."+label, value)
 	}

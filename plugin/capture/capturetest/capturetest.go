@@ -35,7 +35,7 @@ func (h *Host) count(call string) {
 // Property reads an attribute, or the first value of a header.
 func (h *Host) Property(path []string) ([]byte, bool) {
 	h.count("Property")
-	if len(path) == 3 {
+	if len(path) == 3 && strings.HasPrefix(path[0], "re") {
 		value, ok := get(h.maps(path[0]+"."+path[1]), path[2])
 		return []byte(value), ok
 	}
@@ -57,7 +57,8 @@ func get(headers [][2]string, name string) (string, bool) {
 }
 
 // Compile takes a list of attributes, each as it is, as `has(a)?a:”` or, a
-// header's, as `"n" in h?h["n"]:""`, and of the one expression for an id.
+// header's, as `"n" in h?h["n"]:""`, of the one expression for an id, and of
+// others that give an attribute or nothing, `(condition?a:”)`.
 func (h *Host) Compile(expression string) (token []byte, ok bool) {
 	h.count("Compile")
 	if h.WithoutCEL {
@@ -100,6 +101,14 @@ func (h *Host) term(term string) ([]byte, bool) {
 		value, _ := get(h.maps(message), name)
 		return []byte(value), true
 	}
+	if condition, ok := strings.CutPrefix(term, "("); ok {
+		_, name, _ := strings.Cut(condition, "?")
+		name, ok := strings.CutSuffix(name, ":'')")
+		if !ok {
+			panic("capturetest: a term it does not know: " + term)
+		}
+		return h.Attributes[name], true
+	}
 	name, optional := strings.CutPrefix(term, "has(")
 	if optional {
 		name, _, _ = strings.Cut(name, ")")
@@ -133,13 +142,30 @@ func (h *Host) id() string {
 
 // Serialise writes a list as proxy-wasm writes the keys of a header map.
 func Serialise(values ...[]byte) []byte {
-	list := binary.LittleEndian.AppendUint32(nil, uint32(len(values)))
-	for _, value := range values {
-		list = binary.LittleEndian.AppendUint32(list, uint32(len(value)))
-		list = binary.LittleEndian.AppendUint32(list, 0)
+	pairs := make([][2][]byte, len(values))
+	for i, value := range values {
+		pairs[i][0] = value
 	}
-	for _, value := range values {
-		list = append(append(list, value...), 0, 0)
+	return serialise(pairs)
+}
+
+// Map writes names and values, by turns, as proxy-wasm writes a header map.
+func Map(words ...string) []byte {
+	pairs := make([][2][]byte, len(words)/2)
+	for i := range pairs {
+		pairs[i] = [2][]byte{[]byte(words[2*i]), []byte(words[2*i+1])}
+	}
+	return serialise(pairs)
+}
+
+func serialise(pairs [][2][]byte) []byte {
+	list := binary.LittleEndian.AppendUint32(nil, uint32(len(pairs)))
+	for _, p := range pairs {
+		list = binary.LittleEndian.AppendUint32(list, uint32(len(p[0])))
+		list = binary.LittleEndian.AppendUint32(list, uint32(len(p[1])))
+	}
+	for _, p := range pairs {
+		list = append(append(append(append(list, p[0]...), 0), p[1]...), 0)
 	}
 	return list
 }

@@ -1,0 +1,227 @@
+package capture
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/routelens/routelens/plugin/config"
+	"github.com/routelens/routelens/plugin/record"
+	"github.com/routelens/routelens/plugin/redact"
+)
+
+// istio reads what a proxy of Istio's knows of the two ends of an exchange. The
+// names are those of Istio's own filters, in Envoy's contrib/istio.
+type istio struct {
+	own     record.Istio // what the proxy knows of itself, the same for every exchange
+	now     record.Istio // reused
+	records bool         // they have it, not labels alone
+}
+
+// newIstio answers nil where the proxy is not Istio's, or nobody asks for it.
+func newIstio(host Source, c *config.Config) *istio {
+	asked := slices.ContainsFunc(record.IstioLabels, func(label string) bool { return labelled(c, label) })
+	if !asked && !(c.Istio && c.Sink.Enabled()) || ofNode(host, "metadata", "ISTIO_VERSION") == "" {
+		return nil
+	}
+	x := &istio{records: c.Istio}
+	self := record.Workload{
+		Name: ofNode(host, "metadata", "WORKLOAD_NAME"), Namespace: ofNode(host, "metadata", "NAMESPACE"),
+		CanonicalService:  ofNode(host, "metadata", "LABELS", "service.istio.io/canonical-name"),
+		CanonicalRevision: ofNode(host, "metadata", "LABELS", "service.istio.io/canonical-revision"),
+		App:               ofNode(host, "metadata", "LABELS", "app"), Version: ofNode(host, "metadata", "LABELS", "version"),
+	}
+	direction, _ := host.Property([]string{"listener_direction"})
+	switch {
+	case strings.HasPrefix(ofNode(host, "id"), "waypoint~"): // it stands between the two
+		x.own = record.Istio{Reporter: waypoint}
+	case number(direction) == inbound:
+		x.own = record.Istio{Reporter: destination, Destination: self}
+	default:
+		x.own = record.Istio{Reporter: source, Source: self}
+	}
+	return x
+}
+
+// The reporters.
+const (
+	source      = "source"
+	destination = "destination"
+	waypoint    = "waypoint"
+)
+
+const inbound = 1 // envoy.config.core.v3.TrafficDirection
+
+// ofNode is a text of the node in the proxy's bootstrap.
+func ofNode(host Source, path ...string) string {
+	value, _ := host.Property(append([]string{"node"}, path...))
+	return text(value)
+}
+
+// begin gives an exchange its Istio.
+func (x *istio) begin(r *record.Record) {
+	x.now = x.own
+	r.Istio = &x.now
+}
+
+// settle fills in what follows from what was read. As in Istio, a namespace that
+// is proven by a certificate goes before one that is only claimed.
+func (x *istio) settle(r *record.Record) {
+	i := r.Istio
+	if i.Reporter != source {
+		i.Source.Namespace = proven(&i.Source)
+	}
+	if i.Reporter != destination {
+		i.Destination.Namespace = proven(&i.Destination)
+	}
+	if i.Service == "" {
+		service(i, r.Cluster)
+	}
+}
+
+// complete settles a record, once all is read.
+func (x *istio) complete(r *record.Record) {
+	if x.settle(r); !x.records {
+		r.Istio = nil
+	}
+}
+
+func proven(w *record.Workload) string {
+	if namespace := record.SPIFFENamespace(w.Principal); namespace != "" {
+		return namespace
+	}
+	return w.Namespace
+}
+
+// service reads a cluster's name, where its metadata says nothing.
+func service(i *record.Istio, cluster string) {
+	switch cluster {
+	case "BlackHoleCluster", "PassthroughCluster", "InboundPassthroughCluster", "InboundPassthroughClusterIpv4", "InboundPassthroughClusterIpv6":
+		i.ServiceName = cluster
+		return
+	}
+	i.Service, _, _ = record.IstioCluster(cluster)
+	name, rest, _ := strings.Cut(i.Service, ".")
+	namespace, rest, _ := strings.Cut(rest, ".")
+	i.ServiceName = name
+	if rest == "svc" || strings.HasPrefix(rest, "svc.") { // of Kubernetes; another host says nothing of a namespace
+		i.ServiceNamespace = namespace
+	}
+}
+
+// hide leaves out what detectors find: peers may say anything of themselves.
+func (x *istio) hide(redact *redact.Redactor) {
+	for _, w := range [...]*record.Workload{&x.now.Source, &x.now.Destination} {
+		for _, text := range [...]*string{&w.Name, &w.Namespace, &w.CanonicalService, &w.CanonicalRevision, &w.App, &w.Version, &w.Principal} {
+			if *text != "" {
+				*text = redact.Words(*text)
+			}
+		}
+	}
+}
+
+// attributes are what each exchange is asked for. A peer is known by what Istio
+// found out of it; that of a destination, failing that, by its endpoint's metadata.
+func (x *istio) attributes() []asking {
+	services := asking{ofService, attribute{istioServices, setServices, always}}
+	peerCertificate := attribute{"connection.uri_san_peer_certificate", func(r *record.Record, v []byte) { r.Istio.Source.Principal = text(v) }, maybe}
+	from := asking{ofPeer("source_"), attribute{"filter_state.downstream_peer", func(r *record.Record, v []byte) { setPeer(&r.Istio.Source, v) }, maybe}}
+	to := []asking{
+		{ofPeer("destination_"), attribute{"filter_state.upstream_peer", func(r *record.Record, v []byte) { setPeer(&r.Istio.Destination, v) }, maybe}},
+		{ofPeer("destination_"), attribute{istioEndpoint, setEndpoint, always}},
+	}
+	switch x.own.Reporter {
+	case destination:
+		return []asking{services, from,
+			{ofPrincipal("source_"), peerCertificate},
+			{[]string{"destination_principal"}, attribute{"connection.uri_san_local_certificate", func(r *record.Record, v []byte) { r.Istio.Destination.Principal = text(v) }, maybe}},
+		}
+	case waypoint: // the certificates are the tunnel's
+		return append(to, services, from,
+			asking{ofPrincipal("source_"), attribute{istioTunnelPeer, peerCertificate.set, always}})
+	}
+	return append(to, services,
+		asking{ofPrincipal("destination_"), attribute{"upstream.uri_san_peer_certificate", func(r *record.Record, v []byte) { r.Istio.Destination.Principal = text(v) }, maybe}},
+		asking{[]string{"source_principal"}, attribute{"upstream.uri_san_local_certificate", func(r *record.Record, v []byte) { r.Istio.Source.Principal = text(v) }, maybe}})
+}
+
+var ofService = labelsOf("destination_service", "", "_name", "_namespace")
+
+func labelsOf(begin string, ends ...string) []string {
+	labels := make([]string, len(ends))
+	for i, end := range ends {
+		labels[i] = begin + end
+	}
+	return labels
+}
+
+func ofPeer(side string) []string {
+	return labelsOf(side, "workload", "workload_namespace", "canonical_service", "canonical_revision", "app", "version")
+}
+
+func ofPrincipal(side string) []string { return labelsOf(side, "principal", "workload_namespace") }
+
+// Expressions for what lies deeper than has() can ask for at once. A host without
+// metadata has a null.
+const (
+	istioServices = `(has(xds.cluster_metadata)&&has(xds.cluster_metadata.filter_metadata.istio)&&` +
+		`has(xds.cluster_metadata.filter_metadata.istio.services)?xds.cluster_metadata.filter_metadata.istio.services:'')`
+	istioEndpoint = `(has(xds.upstream_host_metadata)&&xds.upstream_host_metadata!=null&&has(xds.upstream_host_metadata.filter_metadata.istio)&&` +
+		`has(xds.upstream_host_metadata.filter_metadata.istio.workload)?xds.upstream_host_metadata.filter_metadata.istio.workload:'')`
+	istioTunnelPeer = `('io.istio.peer_principal' in filter_state?filter_state['io.istio.peer_principal']:'')`
+)
+
+// setServices reads a cluster's services, of which Istio counts the first.
+func setServices(r *record.Record, v []byte) {
+	services, _ := entriesOf(v)
+	first, _, _ := services.next()
+	fields, _ := entriesOf(first)
+	for key, value, ok := fields.next(); ok; key, value, ok = fields.next() {
+		switch string(key) {
+		case "host":
+			r.Istio.Service = text(value)
+		case "name":
+			r.Istio.ServiceName = text(value)
+		case "namespace":
+			r.Istio.ServiceNamespace = text(value)
+		}
+	}
+}
+
+// setPeer reads an object of Istio's peer metadata. The identity in it is claimed,
+// not proven: it is left out.
+func setPeer(w *record.Workload, v []byte) {
+	fields, _ := entriesOf(v)
+	for key, value, ok := fields.next(); ok; key, value, ok = fields.next() {
+		switch string(key) {
+		case "workload":
+			w.Name = text(value)
+		case "namespace":
+			w.Namespace = text(value)
+		case "service":
+			w.CanonicalService = text(value)
+		case "revision":
+			w.CanonicalRevision = text(value)
+		case "app":
+			w.App = text(value)
+		case "version":
+			w.Version = text(value)
+		}
+	}
+}
+
+// setEndpoint reads what Istio writes of a workload at its endpoint:
+// workload;namespace;service;revision;cluster.
+func setEndpoint(r *record.Record, v []byte) {
+	w := &r.Istio.Destination
+	parts := [4]string{}
+	rest := text(v)
+	for i := range parts {
+		var more bool
+		if parts[i], rest, more = strings.Cut(rest, ";"); !more {
+			return
+		}
+	}
+	if w.Name == "" {
+		w.Name, w.Namespace, w.CanonicalService, w.CanonicalRevision = parts[0], parts[1], parts[2], parts[3]
+	}
+}
