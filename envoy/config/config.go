@@ -14,15 +14,18 @@ package config
 
 import (
 	_ "embed"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 
 	"github.com/routelens/routelens/plugin/metrics"
+	"github.com/routelens/routelens/plugin/record"
 )
 
 // Options say what one Envoy serves and how the plugin watches it.
@@ -35,6 +38,7 @@ type Options struct {
 	Clusters []Cluster // the services behind the routes
 	Sink     *Cluster  // the log store; nil: none
 	TLS      *TLS      // nil: plain text
+	Istio    *Istio    // nil: the Envoy is nobody's
 	HTTP10   bool      // take HTTP/1.0 too, which Envoy by itself answers with 426
 	// ListenersFile, if set, is where Envoy reads its listener from, as RenderListeners wrote it; Envoy
 	// reads it again whenever another file is renamed over it.
@@ -50,6 +54,26 @@ type Options struct {
 type TLS struct {
 	Certificate, Key string // the listener's own
 	ClientCA         string // signs the certificate that every client must show; empty: none is asked for
+}
+
+// Istio is what Istio's agent and control plane write for the Envoys that are theirs.
+type Istio struct {
+	NodeID   string // begins with sidecar~, router~ or waypoint~
+	Node     string // its metadata, JSON
+	Inbound  bool   // the listener takes what comes to the workload, not what goes out from it
+	Peer     []byte // what stands for the object that Istio's own filter keeps as downstream_peer; nil: nothing
+	Identity string // io.istio.peer_principal, which Istio's listeners for tunnels set; empty: none
+}
+
+// FilterState are the objects that the listener keeps for each request, in base64.
+func (i *Istio) FilterState() map[string]string {
+	objects := map[string]string{}
+	for name, value := range map[string][]byte{"downstream_peer": i.Peer, "io.istio.peer_principal": []byte(i.Identity)} {
+		if len(value) > 0 {
+			objects[name] = base64.StdEncoding.EncodeToString(value)
+		}
+	}
+	return objects
 }
 
 // Plugin is the one filter entry that loads Routelens.
@@ -73,10 +97,13 @@ type Route struct {
 
 // Cluster is one address under a name.
 type Cluster struct {
-	Name    string
-	Address string // host:port; a host that is not an IP address is looked up by DNS
-	HTTP2   bool   // needed for gRPC
-	CA      string // a PEM file, of who signs the server's certificate: it is reached by TLS; empty: in plain text
+	Name             string
+	Address          string // host:port; a host that is not an IP address is looked up by DNS
+	HTTP2            bool   // needed for gRPC
+	CA               string // a PEM file, of who signs the server's certificate: it is reached by TLS; empty: in plain text
+	Certificate, Key string // PEM files, what the Envoy shows to the server; empty: nothing
+	SAN              string // the name that the server's certificate must have, an URI; empty: that of Address
+	Istio, Workload  string // what Istio's control plane says of the cluster, JSON, and of the workload at its endpoint; empty: nothing
 	// Credential is a file that holds the header authorization of what goes to the sink, for Envoy to add; empty: none.
 	Credential string
 }
@@ -107,7 +134,12 @@ func (o Options) Tunnels() bool {
 }
 
 // Labels are the tags that Envoy takes out of the plugin's stat names.
-func (o Options) Labels() []string { return metrics.Labels() }
+func (o Options) Labels() []string {
+	if o.Istio == nil {
+		return metrics.Labels()
+	}
+	return slices.Concat(metrics.Labels(), record.IstioLabels)
+}
 
 // Render writes a whole bootstrap.
 func Render(w io.Writer, o Options) error { return render(w, "bootstrap", o) }

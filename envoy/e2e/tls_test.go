@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,7 +59,7 @@ type certificate struct {
 }
 
 // newCertificate is signed by another, or by itself.
-func newCertificate(t *testing.T, name string, by *certificate) certificate {
+func newCertificate(t *testing.T, name string, by *certificate, identities ...string) certificate {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{
@@ -67,6 +68,11 @@ func newCertificate(t *testing.T, name string, by *certificate) certificate {
 		NotBefore:    time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		IsCA:        by == nil, BasicConstraintsValid: true,
+	}
+	for _, identity := range identities {
+		uri, err := url.Parse(identity)
+		require.NoError(t, err)
+		template.URIs = append(template.URIs, uri)
 	}
 	if by == nil {
 		by = &certificate{template, key}

@@ -17,29 +17,27 @@ type istio struct {
 	records bool         // they have it, not labels alone
 }
 
-// newIstio answers nil where the proxy is not Istio's, or nobody asks for it.
-func newIstio(host Source, c *config.Config) *istio {
+// newIstios answers nil where the proxy is not Istio's, or nobody asks for it:
+// else the proxy at the source and at the destination, as the host tells which it
+// is only once there is an exchange.
+func newIstios(host Source, c *config.Config) []*istio {
 	asked := slices.ContainsFunc(record.IstioLabels, func(label string) bool { return labelled(c, label) })
 	if !asked && !(c.Istio && c.Sink.Enabled()) || ofNode(host, "metadata", "ISTIO_VERSION") == "" {
 		return nil
 	}
-	x := &istio{records: c.Istio}
+	if strings.HasPrefix(ofNode(host, "id"), "waypoint~") { // it stands between the two
+		return []*istio{{own: record.Istio{Reporter: waypoint}, records: c.Istio}}
+	}
 	self := record.Workload{
 		Name: ofNode(host, "metadata", "WORKLOAD_NAME"), Namespace: ofNode(host, "metadata", "NAMESPACE"),
 		CanonicalService:  ofNode(host, "metadata", "LABELS", "service.istio.io/canonical-name"),
 		CanonicalRevision: ofNode(host, "metadata", "LABELS", "service.istio.io/canonical-revision"),
 		App:               ofNode(host, "metadata", "LABELS", "app"), Version: ofNode(host, "metadata", "LABELS", "version"),
 	}
-	direction, _ := host.Property([]string{"listener_direction"})
-	switch {
-	case strings.HasPrefix(ofNode(host, "id"), "waypoint~"): // it stands between the two
-		x.own = record.Istio{Reporter: waypoint}
-	case number(direction) == inbound:
-		x.own = record.Istio{Reporter: destination, Destination: self}
-	default:
-		x.own = record.Istio{Reporter: source, Source: self}
+	return []*istio{
+		{own: record.Istio{Reporter: source, Source: self}, records: c.Istio},
+		{own: record.Istio{Reporter: destination, Destination: self}, records: c.Istio},
 	}
-	return x
 }
 
 // The reporters.
@@ -49,11 +47,17 @@ const (
 	waypoint    = "waypoint"
 )
 
-const inbound = 1 // envoy.config.core.v3.TrafficDirection
+// inward tells whether the current stream came by a listener for what goes to the
+// proxy's own workload (envoy.config.core.v3.TrafficDirection). A plugin's context
+// has streams of one direction alone.
+func inward(host Source) bool {
+	direction, _ := host.Property([]string{"xds", "listener_direction"})
+	return number(direction) == 1
+}
 
 // ofNode is a text of the node in the proxy's bootstrap.
 func ofNode(host Source, path ...string) string {
-	value, _ := host.Property(append([]string{"node"}, path...))
+	value, _ := host.Property(append([]string{"xds", "node"}, path...))
 	return text(value)
 }
 

@@ -15,10 +15,10 @@ import (
 
 // node is what Istio's bootstrap says of the pod of a cart.
 var node = map[string]string{
-	"node.id": "sidecar~10.0.0.1~cart-1.shop~shop.svc.cluster.local", "node.metadata.ISTIO_VERSION": "1.31.0",
-	"node.metadata.WORKLOAD_NAME": "cart-v2", "node.metadata.NAMESPACE": "shop",
-	"node.metadata.LABELS.service.istio.io/canonical-name": "cart", "node.metadata.LABELS.service.istio.io/canonical-revision": "v2",
-	"node.metadata.LABELS.app": "cart-app", "node.metadata.LABELS.version": "2",
+	"xds.node.id": "sidecar~10.0.0.1~cart-1.shop~shop.svc.cluster.local", "xds.node.metadata.ISTIO_VERSION": "1.31.0",
+	"xds.node.metadata.WORKLOAD_NAME": "cart-v2", "xds.node.metadata.NAMESPACE": "shop",
+	"xds.node.metadata.LABELS.service.istio.io/canonical-name": "cart", "xds.node.metadata.LABELS.service.istio.io/canonical-revision": "v2",
+	"xds.node.metadata.LABELS.app": "cart-app", "xds.node.metadata.LABELS.version": "2",
 }
 
 var cart = record.Workload{Name: "cart-v2", Namespace: "shop", CanonicalService: "cart", CanonicalRevision: "v2", App: "cart-app", Version: "2"}
@@ -50,8 +50,8 @@ func meshHost(attributes map[string]string) *capturetest.Host {
 			h.Attributes[name] = []byte(value)
 		}
 	}
-	if direction, ok := attributes["listener_direction"]; ok {
-		h.Attributes["listener_direction"] = capturetest.Int(map[string]int64{"inbound": 1, "outbound": 2}[direction])
+	if direction, ok := attributes["xds.listener_direction"]; ok {
+		h.Attributes["xds.listener_direction"] = capturetest.Int(map[string]int64{"inbound": 1, "outbound": 2}[direction])
 	}
 	return h
 }
@@ -74,40 +74,40 @@ func TestTheTwoEndsOfAnExchange(t *testing.T) {
 		plain      *record.Istio // without CEL, if that is another
 	}{
 		{"at the destination",
-			map[string]string{"listener_direction": "inbound", downstreamPeer: web, services: cartService, theirs: webID, ours: cartID, "xds.cluster_name": "inbound|8080||",
+			map[string]string{"xds.listener_direction": "inbound", downstreamPeer: web, services: cartService, theirs: webID, ours: cartID, "xds.cluster_name": "inbound|8080||",
 				upstreamPeer: "never asked for", upstreams: "nor this"},
 			record.Istio{Reporter: "destination", Source: of(webWorkload, webID), Destination: of(cart, cartID),
 				Service: "cart.shop.svc.cluster.local", ServiceName: "cart", ServiceNamespace: "shop"},
 			&record.Istio{Reporter: "destination", Source: of(webWorkload, webID), Destination: of(cart, cartID)}},
 		{"at the destination, from outside of the mesh",
-			map[string]string{"listener_direction": "inbound", "xds.cluster_name": "InboundPassthroughCluster"},
+			map[string]string{"xds.listener_direction": "inbound", "xds.cluster_name": "InboundPassthroughCluster"},
 			record.Istio{Reporter: "destination", Destination: cart, ServiceName: "InboundPassthroughCluster"}, nil},
 		{"at the source",
-			map[string]string{"listener_direction": "outbound", upstreamPeer: web, endpoint: "web-v0;nowhere;web;v0;c", upstreams: webID, toUpstream: cartID,
+			map[string]string{"xds.listener_direction": "outbound", upstreamPeer: web, endpoint: "web-v0;nowhere;web;v0;c", upstreams: webID, toUpstream: cartID,
 				services: cartService, downstreamPeer: "never asked for", theirs: "nor this"},
 			record.Istio{Reporter: "source", Source: of(cart, cartID), Destination: of(webWorkload, webID),
 				Service: "cart.shop.svc.cluster.local", ServiceName: "cart", ServiceNamespace: "shop"},
 			&record.Istio{Reporter: "source", Source: of(cart, cartID), Destination: of(webWorkload, webID)}},
 		{"at the source, where the endpoint alone is known",
-			map[string]string{"listener_direction": "outbound", endpoint: "web-v1;front;web;v1;Kubernetes", "xds.cluster_name": "outbound|80|v1|web.front.svc.cluster.local"},
+			map[string]string{"xds.listener_direction": "outbound", endpoint: "web-v1;front;web;v1;Kubernetes", "xds.cluster_name": "outbound|80|v1|web.front.svc.cluster.local"},
 			record.Istio{Reporter: "source", Source: cart, Destination: record.Workload{Name: "web-v1", Namespace: "front", CanonicalService: "web", CanonicalRevision: "v1"},
 				Service: "web.front.svc.cluster.local", ServiceName: "web", ServiceNamespace: "front"},
 			&record.Istio{Reporter: "source", Source: cart, Service: "web.front.svc.cluster.local", ServiceName: "web", ServiceNamespace: "front"}},
 		{"at a gateway, to a host outside",
-			map[string]string{"node.id": "router~10.0.0.1~gw.istio-system~x", "xds.cluster_name": "outbound|443||api.svc.example.com", endpoint: "broken;by;semicolons"},
+			map[string]string{"xds.node.id": "router~10.0.0.1~gw.istio-system~x", "xds.cluster_name": "outbound|443||api.svc.example.com", endpoint: "broken;by;semicolons"},
 			record.Istio{Reporter: "source", Source: cart, Service: "api.svc.example.com", ServiceName: "api"}, nil},
 		{"of which a certificate proves the namespace",
-			map[string]string{"listener_direction": "inbound", downstreamPeer: web, theirs: "spiffe://cluster.local/ns/other/sa/web"},
+			map[string]string{"xds.listener_direction": "inbound", downstreamPeer: web, theirs: "spiffe://cluster.local/ns/other/sa/web"},
 			record.Istio{Reporter: "destination", Source: record.Workload{Name: "web-v1", Namespace: "other", CanonicalService: "web", CanonicalRevision: "v1",
 				App: "web-app", Version: "1", Principal: "spiffe://cluster.local/ns/other/sa/web"}, Destination: cart}, nil},
 		{"at a waypoint",
-			map[string]string{"node.id": "waypoint~10.0.0.1~wp.shop~x", "listener_direction": "inbound", downstreamPeer: web, endpoint: "cart-v2;shop;cart;v2;Kubernetes",
+			map[string]string{"xds.node.id": "waypoint~10.0.0.1~wp.shop~x", "xds.listener_direction": "inbound", downstreamPeer: web, endpoint: "cart-v2;shop;cart;v2;Kubernetes",
 				tunnelPeer: webID, theirs: "the tunnel's", services: cartService},
 			record.Istio{Reporter: "waypoint", Source: of(webWorkload, webID), Destination: record.Workload{Name: "cart-v2", Namespace: "shop", CanonicalService: "cart", CanonicalRevision: "v2"},
 				Service: "cart.shop.svc.cluster.local", ServiceName: "cart", ServiceNamespace: "shop"},
 			&record.Istio{Reporter: "waypoint", Source: webWorkload}},
 		{"which are cut",
-			map[string]string{"listener_direction": "inbound", downstreamPeer: web[:len(web)/2], services: cartService[:20]},
+			map[string]string{"xds.listener_direction": "inbound", downstreamPeer: web[:len(web)/2], services: cartService[:20]},
 			record.Istio{Reporter: "destination", Source: record.Workload{}, Destination: cart}, nil},
 	} {
 		for _, text := range []string{everything, `{"sink":{"cluster":"logs"},"sampling":{"rate":1},` + rest,
@@ -146,11 +146,10 @@ func TestWhatIstioKnowsMayBeAbsent(t *testing.T) {
 			t.Run(direction+", "+name, func(t *testing.T) {
 				some := maps.Clone(all)
 				delete(some, name)
-				some["listener_direction"] = direction
+				some["xds.listener_direction"] = direction
 				host := meshHost(some)
-				host.Calls = map[string]int{}
 				k := New(host, parse(t, `{"sink":{"cluster":"logs"},"sampling":{"rate":1}}`), admits(true))
-				clear(host.Calls)
+				host.Calls = map[string]int{}
 				got := capture(k, passed)
 				assert.Equal(t, 1, host.Calls["Evaluate"]-2, "the list, and those of TLS and of a failure")
 				assert.NotEmpty(t, got.Istio.Source.Name+got.Istio.Destination.Name)
@@ -161,12 +160,12 @@ func TestWhatIstioKnowsMayBeAbsent(t *testing.T) {
 
 func TestIstiosContextIsAskedForOnlyWhereItIs(t *testing.T) {
 	outside := func() *capturetest.Host {
-		h := meshHost(map[string]string{"listener_direction": "inbound", downstreamPeer: web, theirs: webID})
-		delete(h.Attributes, "node.metadata.ISTIO_VERSION")
+		h := meshHost(map[string]string{"xds.listener_direction": "inbound", downstreamPeer: web, theirs: webID})
+		delete(h.Attributes, "xds.node.metadata.ISTIO_VERSION")
 		return h
 	}
 	inside := func() *capturetest.Host {
-		return meshHost(map[string]string{"listener_direction": "inbound", downstreamPeer: web, theirs: webID})
+		return meshHost(map[string]string{"xds.listener_direction": "inbound", downstreamPeer: web, theirs: webID})
 	}
 	const label = `"metrics":{"labels":["route","source_workload"]}`
 	for _, c := range []struct {
@@ -185,6 +184,7 @@ func TestIstiosContextIsAskedForOnlyWhereItIs(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			c.host.Calls = map[string]int{}
 			k := New(c.host, parse(t, c.config), admits(true))
+			k.Decide(&Passed{}) // the first tells at which end of its exchanges the proxy is
 			clear(c.host.Calls)
 			r := k.Decide(&Passed{})
 			assert.Equal(t, map[string]int{"Evaluate": 1}, c.host.Calls, "an exchange that is not kept costs one call")
@@ -201,7 +201,7 @@ func TestIstiosContextIsAskedForOnlyWhereItIs(t *testing.T) {
 }
 
 func TestDetectorsLookAtWhatPeersSay(t *testing.T) {
-	host := meshHost(map[string]string{"listener_direction": "inbound", downstreamPeer: string(capturetest.Map("workload", "ada@example.com"))})
+	host := meshHost(map[string]string{"xds.listener_direction": "inbound", downstreamPeer: string(capturetest.Map("workload", "ada@example.com"))})
 	k := New(host, parse(t, `{"sink":{"cluster":"logs"},"redact":{"detect":["email"]}}`), admits(true))
 	for range 2 {
 		r := capture(k, passed)
@@ -228,7 +228,7 @@ func FuzzAPeerIsReadWithinItsBytes(f *testing.F) {
 }
 
 func BenchmarkDecideAndCompleteInIstio(b *testing.B) {
-	host := meshHost(map[string]string{"listener_direction": "inbound", downstreamPeer: web, services: cartService, theirs: webID, ours: cartID})
+	host := meshHost(map[string]string{"xds.listener_direction": "inbound", downstreamPeer: web, services: cartService, theirs: webID, ours: cartID})
 	k := New(replay(host), parse(b, everything), admits(true))
 	p := passed
 	b.ReportAllocs()
