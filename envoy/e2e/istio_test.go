@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -164,4 +166,46 @@ func TestAnEnvoyThatIsNotIstiosRecordsNothingOfIt(t *testing.T) {
 			assert.False(t, strings.HasPrefix(key, "istio."), key)
 		}
 	})
+}
+
+// All of it is read in the calls that are made anyway, whatever there is of it: a list that one part of fails is read
+// again attribute by attribute.
+func TestIstiosContextCostsNoHostCalls(t *testing.T) {
+	property := regexp.MustCompile(`\[vm->host\] (\w+\.)?proxy_get_property\b`)
+	eachArtifact(t, func(t *testing.T, wasm string) {
+		t.Parallel()
+		u := startUpstream(t)
+		for _, reporter := range []string{"source", "destination", "waypoint"} {
+			t.Run(reporter, func(t *testing.T) {
+				s := open(t, standOptions{wasm: wasm, concurrency: 1, plugin: settings{"metrics.labels": record.IstioLabels},
+					args: []string{"--component-log-level", "wasm:trace"},
+					envoy: func(o *config.Options) {
+						o.Istio = mesh(reporter)
+						o.Istio.Peer = nil
+						u.place(t, o)
+						o.Clusters[0].Istio = `{"external": true}`
+						o.Clusters[1].Istio, o.Clusters[1].Workload = `{"services": []}`, "a;b"
+					}})
+				calls := func() int {
+					log, err := os.ReadFile(s.Log)
+					require.NoError(t, err)
+					return len(property.FindAll(log, -1))
+				}
+				s.record(t, s.send(t, "/catalog")) // the first asks at which end it is
+				before := calls()
+				require.Positive(t, before, "calls at the start, in Envoy's log")
+				paths := []string{"/catalog", "/checkout", "/payments", "/users/1", "/nothing/here", "/teapot", "/nobody"}
+				for _, path := range paths {
+					s.record(t, s.send(t, path))
+				}
+				assert.LessOrEqual(t, calls()-before, len(paths), "calls but those for grpc-status")
+			})
+		}
+	})
+}
+
+func (s *stand) send(t *testing.T, path string) (id string) {
+	id = newID()
+	s.call(t, "GET", path, id, nil)
+	return id
 }
