@@ -50,7 +50,7 @@ func chooseVariants(o options) ([]variant, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, of...)
+		all = append(append(all, of...), istioVariants(of)...)
 	}
 	withBodies, err := bodyVariants(plugins[0], empties[0])
 	if err != nil {
@@ -120,6 +120,34 @@ func pluginVariants(plugin, empty string) ([]variant, error) {
 		{name: compiler + ": 1% records", base: base, artifact: plugin, counts: true, records: 0.01, configure: load(plugin, sinkConfig(0.01))},
 		{name: compiler + ": 100% records", base: base, artifact: plugin, counts: true, records: 1, configure: load(plugin, sinkConfig(1))},
 	}, nil
+}
+
+// istioVariants are those that record everything or nothing once more, in an Envoy that Istio configures for a
+// workload that is called: with its labels, where metrics are all.
+func istioVariants(of []variant) []variant {
+	var in []variant
+	for _, v := range of {
+		if !v.counts || v.records > 0 && v.records < 1 {
+			continue
+		}
+		plain := v.configure
+		v.name += ", in Istio"
+		v.configure = func(c *config.Options, dir string) {
+			plain(c, dir)
+			if c.Plugin.Config == `{}` {
+				c.Plugin.Config = `{"metrics": {"labels": ["route", "response_code", "source_workload", "destination_service"]}}`
+			}
+			c.Istio = &config.Istio{
+				NodeID: "sidecar~10.0.0.1~cart-1.shop~shop.svc.cluster.local", Inbound: true,
+				Node: `{"ISTIO_VERSION": "1.31.0", "NAMESPACE": "shop", "WORKLOAD_NAME": "cart-v2"}`,
+			}
+			for i := range c.Clusters {
+				c.Clusters[i].Istio = `{"services": [{"host": "cart.shop.svc.cluster.local", "name": "cart", "namespace": "shop"}]}`
+			}
+		}
+		in = append(in, v)
+	}
+	return in
 }
 
 // compilerOf goes by the artifact's name.

@@ -109,63 +109,44 @@ func (s *set) read(host Source, r *record.Record) bool {
 
 // spread hands out a list. It tells whether the list was whole.
 func (s *set) spread(list []byte, r *record.Record) bool {
-	all, ok := entriesOf(list)
-	if !ok || all.left != len(s.attributes) {
+	n := len(s.attributes)
+	if entries(list) != n {
 		return false
 	}
-	for i := range s.attributes {
-		value, _, ok := all.next()
-		if !ok {
+	at := 4 + 8*n
+	for i := range n {
+		value, _, next := entry(list, i, at)
+		if next == 0 {
 			return false
 		}
 		if len(value) > 0 {
 			s.attributes[i].set(r, value)
 		}
+		at = next
 	}
 	return true
 }
 
-// entries is a list or a map in the form in which proxy-wasm serialises header
-// maps: the count, the sizes of each key and value, then each with a zero byte
-// after it. A list's elements are the keys.
-type entries struct {
-	bytes     []byte
-	left      int // entries
-	sizes, at int // where the next sizes, and the next bytes, are
+// entries counts what a list or a map holds, in the form in which proxy-wasm
+// serialises header maps: the count, the sizes of each key and value, then each
+// with a zero byte after it. A list's elements are the keys.
+func entries(b []byte) int {
+	if len(b) < 4 || uint64(binary.LittleEndian.Uint32(b)) > uint64(len(b)-4)/8 {
+		return 0
+	}
+	return int(binary.LittleEndian.Uint32(b))
 }
 
-func entriesOf(b []byte) (entries, bool) {
-	if len(b) < 4 {
-		return entries{}, false
+// entry gives one of them, where it is in the bytes, and where the next is: 0 if it
+// is not whole. The first is after the sizes.
+func entry(b []byte, i, at int) (key, value []byte, next int) {
+	keySize, valueSize := int(binary.LittleEndian.Uint32(b[4+8*i:])), int(binary.LittleEndian.Uint32(b[8+8*i:]))
+	room := len(b) - at - 2
+	if keySize < 0 || valueSize < 0 || keySize > room || valueSize > room-keySize {
+		return nil, nil, 0
 	}
-	n := binary.LittleEndian.Uint32(b)
-	if uint64(n) > uint64(len(b)-4)/8 {
-		return entries{}, false
-	}
-	return entries{b, int(n), 4, 4 + 8*int(n)}, true
-}
-
-// next gives the entries one by one, until there is none or it is not whole.
-func (e *entries) next() (key, value []byte, ok bool) {
-	if e.left == 0 {
-		return nil, nil, false
-	}
-	keySize, valueSize := binary.LittleEndian.Uint32(e.bytes[e.sizes:]), binary.LittleEndian.Uint32(e.bytes[e.sizes+4:])
-	e.sizes += 8
-	e.left--
-	if key, ok = e.take(int(keySize)); ok {
-		value, ok = e.take(int(valueSize))
-	}
-	return key, value, ok
-}
-
-func (e *entries) take(n int) ([]byte, bool) {
-	if n < 0 || n > len(e.bytes)-e.at {
-		return nil, false
-	}
-	from := e.at
-	e.at += n + 1
-	return e.bytes[from : from+n], true
+	from := at + keySize + 1
+	return b[at : at+keySize], b[from : from+valueSize], from + valueSize + 1
 }
 
 // number reads an integer, a time or a duration.

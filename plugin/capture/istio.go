@@ -174,13 +174,29 @@ const (
 	istioTunnelPeer = `('io.istio.peer_principal' in filter_state?filter_state['io.istio.peer_principal']:'')`
 )
 
+// each gives the entries of a map, as far as it is whole.
+func each(b []byte, take func(key string, value []byte)) {
+	n := entries(b)
+	at := 4 + 8*n
+	for i := range n {
+		key, value, next := entry(b, i, at)
+		if next == 0 {
+			return
+		}
+		take(text(key), value)
+		at = next
+	}
+}
+
 // setServices reads a cluster's services, of which Istio counts the first.
 func setServices(r *record.Record, v []byte) {
-	services, _ := entriesOf(v)
-	first, _, _ := services.next()
-	fields, _ := entriesOf(first)
-	for key, value, ok := fields.next(); ok; key, value, ok = fields.next() {
-		switch string(key) {
+	n := entries(v)
+	if n == 0 {
+		return
+	}
+	first, _, _ := entry(v, 0, 4+8*n)
+	each(first, func(key string, value []byte) {
+		switch key {
 		case "host":
 			r.Istio.Service = text(value)
 		case "name":
@@ -188,15 +204,14 @@ func setServices(r *record.Record, v []byte) {
 		case "namespace":
 			r.Istio.ServiceNamespace = text(value)
 		}
-	}
+	})
 }
 
 // setPeer reads an object of Istio's peer metadata. The identity in it is claimed,
 // not proven: it is left out.
 func setPeer(w *record.Workload, v []byte) {
-	fields, _ := entriesOf(v)
-	for key, value, ok := fields.next(); ok; key, value, ok = fields.next() {
-		switch string(key) {
+	each(v, func(key string, value []byte) {
+		switch key {
 		case "workload":
 			w.Name = text(value)
 		case "namespace":
@@ -210,7 +225,7 @@ func setPeer(w *record.Workload, v []byte) {
 		case "version":
 			w.Version = text(value)
 		}
-	}
+	})
 }
 
 // setEndpoint reads what Istio writes of a workload at its endpoint:
