@@ -31,7 +31,7 @@ func mesh(reporter string) *config.Istio {
 		Inbound: reporter == "destination",
 	}
 	if reporter == "waypoint" {
-		i.NodeID, i.Identity = "waypoint~10.0.0.1~waypoint-1.shop~shop.svc.cluster.local", webID
+		i.NodeID = "waypoint~10.0.0.1~waypoint-1.shop~shop.svc.cluster.local"
 	}
 	if reporter != "source" {
 		i.Peer = capturetest.Map("workload", "web-v1", "namespace", "claimed", "service", "web", "revision", "v1", "type", "deployment", "cluster", "Kubernetes")
@@ -102,26 +102,29 @@ func TestIstiosContextIsInRecordsAndLabels(t *testing.T) {
 		}
 		for _, c := range []struct {
 			reporter string
-			tls      bool // to the Envoy, by mTLS
+			tls      bool   // to the Envoy, by mTLS
+			tunnel   string // the identity of who made the tunnel to the Envoy; empty: there is none
 			cluster  config.Cluster
 			want     map[string]string
 		}{
-			{"destination", true, config.Cluster{Name: "inbound|8080||", Address: at, Istio: services("cart.shop.svc.cluster.local", "cart", "shop")},
+			{"destination", true, "", config.Cluster{Name: "inbound|8080||", Address: at, Istio: services("cart.shop.svc.cluster.local", "cart", "shop")},
 				known("destination", webSays, cartSays, "cart", "shop")},
-			{"source", false, config.Cluster{Name: "outbound|443||web.front.svc.cluster.local", Address: server.Listener.Addr().String(), SAN: webID,
+			{"source", false, "", config.Cluster{Name: "outbound|443||web.front.svc.cluster.local", Address: server.Listener.Addr().String(), SAN: webID,
 				CA: in("ca.pem"), Certificate: in("own.pem"), Key: in("key.pem"), Workload: "web-v1;claimed;web;v1;Kubernetes"},
 				known("source", cartSays, webSays, "web", "front")},
-			{"source", false, config.Cluster{Name: "PassthroughCluster", Address: at},
+			{"source", false, "", config.Cluster{Name: "PassthroughCluster", Address: at},
 				map[string]string{"reporter": "source", "destination_service_name": "PassthroughCluster",
 					"source_workload": "cart-v2", "source_workload_namespace": "shop", "source_canonical_service": "cart", "source_canonical_revision": "v2",
 					"source_app": "cart", "source_version": "2"}},
-			{"waypoint", false, config.Cluster{Name: "inbound-vip|80|http|cart.shop.svc.cluster.local", Address: at, Workload: "cart-v2;shop;cart;v2;Kubernetes",
+			{"destination", false, webID, config.Cluster{Name: "inbound|8081||", Address: at}, known("destination", webSays, without(cartSays, "principal"), "", "")},
+			{"waypoint", false, webID, config.Cluster{Name: "inbound-vip|80|http|cart.shop.svc.cluster.local", Address: at, Workload: "cart-v2;shop;cart;v2;Kubernetes",
 				Istio: services("cart.shop.svc.cluster.local", "cart", "shop")},
 				known("waypoint", webSays, without(cartSays, "app version principal"), "cart", "shop")},
 		} {
 			t.Run(c.reporter+" of "+c.cluster.Name, func(t *testing.T) {
 				s := open(t, standOptions{wasm: wasm, plugin: settings{"metrics.labels": record.IstioLabels}, envoy: func(o *config.Options) {
 					o.Istio = mesh(c.reporter)
+					o.Istio.Identity = c.tunnel
 					if o.Clusters = append(o.Clusters, c.cluster); c.tls {
 						o.TLS = &config.TLS{Certificate: in("own.pem"), Key: in("key.pem"), ClientCA: in("ca.pem")}
 					}

@@ -127,7 +127,7 @@ func (x *istio) hide(redact *redact.Redactor) {
 // found out of it; that of a destination, failing that, by its endpoint's metadata.
 func (x *istio) attributes() []asking {
 	services := asking{ofService, attribute{istioServices, setServices, always}}
-	peerCertificate := attribute{"connection.uri_san_peer_certificate", func(r *record.Record, v []byte) { r.Istio.Source.Principal = text(v) }, maybe}
+	peer := asking{ofPrincipal("source_"), attribute{principal("peer"), func(r *record.Record, v []byte) { r.Istio.Source.Principal = shown(v) }, always}}
 	from := asking{ofPeer("source_"), attribute{"filter_state.downstream_peer", func(r *record.Record, v []byte) { setPeer(&r.Istio.Source, v) }, maybe}}
 	to := []asking{
 		{ofPeer("destination_"), attribute{"filter_state.upstream_peer", func(r *record.Record, v []byte) { setPeer(&r.Istio.Destination, v) }, maybe}},
@@ -135,13 +135,10 @@ func (x *istio) attributes() []asking {
 	}
 	switch x.own.Reporter {
 	case destination:
-		return []asking{services, from,
-			{ofPrincipal("source_"), peerCertificate},
-			{[]string{"destination_principal"}, attribute{"connection.uri_san_local_certificate", func(r *record.Record, v []byte) { r.Istio.Destination.Principal = text(v) }, maybe}},
-		}
-	case waypoint: // the certificates are the tunnel's
-		return append(to, services, from,
-			asking{ofPrincipal("source_"), attribute{istioTunnelPeer, peerCertificate.set, always}})
+		return []asking{services, from, peer,
+			{[]string{"destination_principal"}, attribute{principal("local"), func(r *record.Record, v []byte) { r.Istio.Destination.Principal = shown(v) }, always}}}
+	case waypoint:
+		return append(to, services, from, peer)
 	}
 	return append(to, services,
 		asking{ofPrincipal("destination_"), attribute{"upstream.uri_san_peer_certificate", func(r *record.Record, v []byte) { r.Istio.Destination.Principal = text(v) }, maybe}},
@@ -171,8 +168,22 @@ const (
 		`has(xds.cluster_metadata.filter_metadata.istio.services)?xds.cluster_metadata.filter_metadata.istio.services:'')`
 	istioEndpoint = `(has(xds.upstream_host_metadata)&&xds.upstream_host_metadata!=null&&has(xds.upstream_host_metadata.filter_metadata.istio)&&` +
 		`has(xds.upstream_host_metadata.filter_metadata.istio.workload)?xds.upstream_host_metadata.filter_metadata.istio.workload:'')`
-	istioTunnelPeer = `('io.istio.peer_principal' in filter_state?filter_state['io.istio.peer_principal']:'')`
 )
+
+// principal is an expression for the identity of one end of the connection, peer or
+// local. Where that is within a tunnel, Istio keeps the tunnel's.
+func principal(end string) string {
+	tunnel, own := "io.istio."+end+"_principal", "connection.uri_san_"+end+"_certificate"
+	return "('" + tunnel + "' in filter_state?filter_state['" + tunnel + "']:has(" + own + ")?" + own + ":'')"
+}
+
+// shown is an identity, if a certificate had one: Envoy writes "-" for none.
+func shown(v []byte) string {
+	if id := text(v); id != "-" {
+		return id
+	}
+	return ""
+}
 
 // each gives the entries of a map, as far as it is whole.
 func each(b []byte, take func(key string, value []byte)) {

@@ -58,7 +58,7 @@ func get(headers [][2]string, name string) (string, bool) {
 
 // Compile takes a list of attributes, each as it is, as `has(a)?a:”` or, a
 // header's, as `"n" in h?h["n"]:""`, of the one expression for an id, and of
-// others that give an attribute or nothing, `(condition?a:”)`.
+// others that give the first attribute that is there, `(condition?a:condition?b:”)`.
 func (h *Host) Compile(expression string) (token []byte, ok bool) {
 	h.count("Compile")
 	if h.WithoutCEL {
@@ -107,7 +107,15 @@ func (h *Host) term(term string) ([]byte, bool) {
 		if !ok {
 			panic("capturetest: a term it does not know: " + term)
 		}
-		return h.Attributes[name], true
+		for _, name := range strings.Split(name, ":") {
+			if _, after, ok := strings.Cut(name, "?"); ok {
+				name = after
+			}
+			if value, ok := h.Attributes[name]; ok {
+				return value, true
+			}
+		}
+		return nil, true
 	}
 	name, optional := strings.CutPrefix(term, "has(")
 	if optional {
