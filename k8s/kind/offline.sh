@@ -47,6 +47,7 @@ engine_process() {
 
 engine_start() {
 	if ! engine_process; then
+		rm -rf $run
 		mkdir -p $run "$engine"
 		flags='' bounding=$(awk '/CapBnd/ {print $2}' /proc/self/status)
 		if [ $((0x$bounding >> 24 & 1)) = 0 ]; then
@@ -58,10 +59,12 @@ engine_start() {
 			k8s/kind/engine.sh "$top/$tree" "$top/$engine" $run $flags >$run/log 2>&1 </dev/null &
 		echo $! >$run/pid
 		soon 60 docker version || { tail -n 20 $run/log >&2; fail "the engine does not start; that was the end of $run/log"; }
+		docker ps -aq | xargs -r docker rm -f -v >/dev/null # what an engine that was killed left: no cluster outlives its own
 	fi
 	engine_process
-	chroot "$tree" ip link show routelens >/dev/null 2>&1 || {
+	[ -e $run/cable ] || {
 		inside() { nsenter -t "$process" -n chroot "$tree" "$@"; }
+		chroot "$tree" ip link delete routelens 2>/dev/null || true
 		chroot "$tree" ip link add routelens type veth peer name eth0 netns "$process"
 		chroot "$tree" ip address add 169.254.83.1/30 dev routelens
 		chroot "$tree" ip link set routelens up
@@ -69,6 +72,7 @@ engine_start() {
 		inside ip link set eth0 up
 		# Nodes answer to none but their own network (node/guard): to them this machine is the engine.
 		inside iptables -t nat -A POSTROUTING -s 169.254.83.1 -j MASQUERADE
+		touch $run/cable
 	}
 }
 
