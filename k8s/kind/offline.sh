@@ -56,7 +56,7 @@ engine_start() {
 		fi
 		# shellcheck disable=SC2086 # flags are a list of words
 		setsid nohup unshare --net --mount --pid --fork --kill-child --propagation private \
-			k8s/kind/engine.sh "$top/$tree" "$top/$engine" $run $flags >$run/log 2>&1 </dev/null &
+			k8s/kind/engine.sh "$top/$tree" "$top/$engine" $run $flags >$run/log 2>&1 </dev/null 8>&- &
 		echo $! >$run/pid
 		soon 60 docker version || { tail -n 20 $run/log >&2; fail "the engine does not start; that was the end of $run/log"; }
 		docker ps -aq | xargs -r docker rm -f -v >/dev/null # what an engine that was killed left: no cluster outlives its own
