@@ -41,19 +41,19 @@ kubernetes_images() {
 # image NAME BASE ENTRYPOINT FILE:PLACE...: an image of some files, on another or on nothing (scratch).
 image() {
 	name=$1 stored="$stored $1"
-	context=$(mktemp -d "$cache/image.part.XXXXXX")
+	new_part image
 	{
 		printf 'FROM %s\nENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nENTRYPOINT ["%s"]\n' "$2" "$3"
 		shift 3
 		for file; do
-			mkdir -p "$context/files$(dirname "${file#*:}")"
-			cp -rL "${file%%:*}" "$context/files${file#*:}"
+			mkdir -p "$part/files$(dirname "${file#*:}")"
+			cp -rL "${file%%:*}" "$part/files${file#*:}"
 		done
 		echo 'COPY files /'
 		[ -z "$user" ] || echo "USER $user"
-	} >"$context/Dockerfile"
-	docker build -q -t "$name" "$context" >/dev/null || fail "the image $name could not be made, see above"
-	rm -rf "$context"
+	} >"$part/Dockerfile"
+	docker build -q -t "$name" "$part" >/dev/null || fail "the image $name could not be made, see above"
+	rm -rf "$part"
 }
 
 # node_image: Debian as kind wants a node, by the files of kind's own image, with what node/ says instead where those need what is not here.

@@ -24,11 +24,11 @@ engine_stop() {
 
 # images: the shop alone is ours.
 images() {
-	context=$(mktemp -d "$cache/image.part.XXXXXX")
-	(cd k8s && CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags '-s -w' -o "$top/$context/" ./kind/shop)
-	printf 'FROM scratch\nCOPY shop /shop\nENTRYPOINT ["/shop"]\n' >"$context/Dockerfile"
-	docker build -q -t routelens.local/shop:demo "$context" >/dev/null
-	rm -rf "$context"
+	new_part image
+	(cd k8s && CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags '-s -w' -o "$top/$part/" ./kind/shop)
+	printf 'FROM scratch\nCOPY shop /shop\nENTRYPOINT ["/shop"]\n' >"$part/Dockerfile"
+	docker build -q -t routelens.local/shop:demo "$part" >/dev/null
+	rm -rf "$part"
 }
 
 load_images() { kind load docker-image --name "$cluster" routelens.local/shop:demo; }
