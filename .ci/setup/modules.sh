@@ -13,7 +13,7 @@ pinned() { sed -n "s|^\(require\)\{0,1\}[[:space:]]*$2 \(v[^ ]*\).*|\2|p" "publi
 # programs MODULE VERSION FOLDER PACKAGE...: builds a module's own programs into a folder, with the requirements that it has itself, and with
 # $tags and $ldflags.
 programs() {
-	_module=$(module_dir "$1" "$2") _folder=$(realpath "$3")
+	_module=$(module_dir "$1" "$2") && _folder=$(realpath "$3") || return
 	shift 3
 	(cd "$_module" && CGO_ENABLED=0 GOWORK=off native_go build -mod=readonly -trimpath \
 		-tags "${tags:-}" -ldflags "-s -w ${ldflags:-}" -o "$_folder/" "$@")

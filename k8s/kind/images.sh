@@ -27,7 +27,8 @@ images() {
 
 # kubernetes_images: those that kubeadm asks for, by their names, and the one that containerd has pods held by.
 kubernetes_images() {
-	for name in $("$cache/bin/kubeadm" config images list --kubernetes-version "$KUBERNETES_VERSION" 2>/dev/null); do
+	names=$("$cache/bin/kubeadm" config images list --kubernetes-version "$KUBERNETES_VERSION")
+	for name in $names; do
 		program=$(basename "${name%:*}")
 		case $program in
 		coredns) image "$name" scratch /coredns "$cache/bin/coredns:/coredns" ;;
