@@ -38,13 +38,16 @@ func main() {
 
 func serve(ctx context.Context, listen, payments string) error {
 	server := &http.Server{Addr: listen, Handler: services(payments)}
+	answered := make(chan struct{})
 	go func() {
 		<-ctx.Done()
 		server.Shutdown(context.Background())
+		close(answered)
 	}()
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
+	<-answered // ListenAndServe returns as Shutdown begins
 	return nil
 }
 
