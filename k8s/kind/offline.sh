@@ -8,6 +8,7 @@ address=169.254.83.2 # the engine's end of a cable to this machine; link-local, 
 tree=$cache/debian-$DEBIAN_SUITE-node
 base=$cache/debian-$DEBIAN_SUITE-base
 engine=$cache/kind-images
+elsewhere=''
 
 tools() {
 	[ "$(id -u)" = 0 ] || fail "OFFLINE=1 wants root: it unpacks Debian and makes namespaces. With access to image registries, \`make kind-demo\` alone needs Docker only"

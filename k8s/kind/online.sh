@@ -3,6 +3,7 @@
 
 address=127.0.0.1
 node='' # kind's own image
+elsewhere=", and kind's image in Docker, which other clusters may be of"
 
 tools() {
 	docker version >/dev/null 2>&1 || fail "no Docker to be reached (docker version): start it; or, as root on Debian, OFFLINE=1 needs none"
@@ -14,7 +15,7 @@ engine_start() { :; }
 # engine_stop: Docker is not ours to stop; the cluster is. kind leaves its network, which other clusters of kind may be on.
 engine_stop() {
 	if ! docker version >/dev/null 2>&1; then
-		[ ! -e "$KUBECONFIG" ] || fail 'no Docker to be reached (docker version): the cluster is still in it'
+		[ ! -e "$KUBECONFIG" ] || fail 'no Docker to be reached (docker version): the cluster is still in it. One of OFFLINE=1 wants OFFLINE=1 here, too'
 		return
 	fi
 	docker ps -aq --filter "label=io.x-k8s.kind.cluster=$cluster" | xargs -r docker rm -f -v >/dev/null
