@@ -82,9 +82,10 @@ engine_stop() {
 	if engine_process; then
 		docker ps -aq 2>/dev/null | xargs -r docker rm -f -v >/dev/null 2>&1 || true
 		kill -KILL "$process" # unshare passes no other signal on
-		gone() { ! kill -0 "$process" 2>/dev/null; }
+		gone() { ! engine_process; }
 		soon 30 gone || fail "process $process does not end"
 	fi
+	chroot "$tree" ip link delete routelens 2>/dev/null || true # the kernel would, in its own time
 	rm -rf $run
 	soon 10 remove_cgroups || say "cgroups named routelens-kind are still in use: /sys/fs/cgroup"
 }
