@@ -101,9 +101,9 @@ func TestAFullBacklogKeepsErrorsAndItsBounds(t *testing.T) {
 		for i, report := range reports {
 			absent, doubled := s.compare(t, report)
 			missing += len(absent)
-			assert.Empty(t, examples(doubled))
+			assert.Empty(t, lab.Examples(doubled))
 			if i == 1 {
-				assert.Empty(t, examples(absent), "errors must stay")
+				assert.Empty(t, lab.Examples(absent), "errors must stay")
 			}
 		}
 		assert.Equal(t, pipeline.Dropped, missing, "requests that are not in the store")

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -35,8 +34,8 @@ func (s *stand) reconcile(t *testing.T, reports ...lab.Report) lab.Stats {
 	assert.Equal(t, sent, pipeline.Delivered, "delivered, with %s", pipeline)
 	for _, report := range reports {
 		missing, doubled := s.compare(t, report)
-		assert.Empty(t, examples(missing), "%d requests are not in the store", len(missing))
-		assert.Empty(t, examples(doubled), "%d requests are in the store more than once", len(doubled))
+		assert.Empty(t, lab.Examples(missing), "%d requests are not in the store", len(missing))
+		assert.Empty(t, lab.Examples(doubled), "%d requests are in the store more than once", len(doubled))
 	}
 	return stats
 }
@@ -61,25 +60,11 @@ func (s *stand) reconcileCounters(t *testing.T, reports ...lab.Report) (sent int
 // compare looks every request of a run up in the store. An id there that was never sent fails the test.
 func (s *stand) compare(t *testing.T, report lab.Report) (missing, doubled []string) {
 	t.Helper()
-	stored, err := s.logs.Stored(t.Context(), report.Run)
+	ledger, err := lab.ReadLedger(t.Context(), s.logs, report)
 	require.NoError(t, err)
-	for n := range report.Sent {
-		id := report.ID(n)
-		switch stored[id] {
-		case 0:
-			missing = append(missing, id)
-		case 1:
-		default:
-			doubled = append(doubled, id)
-		}
-		delete(stored, id)
-	}
-	assert.Empty(t, stored, "in the store, but never sent")
-	return missing, doubled
+	assert.Empty(t, ledger.Unsent, "in the store, but never sent")
+	return ledger.Missing, ledger.Doubled
 }
-
-// examples keeps a failed test's output short.
-func examples(ids []string) []string { return slices.Clip(ids[:min(5, len(ids))]) }
 
 // audit watches the stats in the background, for as long as Envoy runs.
 type audit struct {

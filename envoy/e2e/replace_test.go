@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -33,7 +31,9 @@ var (
 		p.Env = map[string]string{"GENERATION": fmt.Sprint(n)}
 	}}
 	byCode = change{"code", func(t *testing.T, p *config.Plugin, n int) { // likewise
-		p.File = renewed(t, p.File, n)
+		file, err := lab.OtherBuild(p.File, t.TempDir(), n)
+		require.NoError(t, err)
+		p.File = file
 	}}
 	bySink = change{"sink", func(_ *testing.T, p *config.Plugin, n int) { // same VMs, new queue
 		p.Config = recording(settings{"sink.path": fmt.Sprintf("%s&generation=%d", lab.NDJSONPath, n)})
@@ -104,8 +104,8 @@ func testReplacing(t *testing.T, wasm string, changes []change, answers time.Dur
 		assert.Positive(t, p.Unconfirmed, "records under way when their VM went")
 	}
 	missing, doubled := s.compare(t, report)
-	assert.Empty(t, examples(doubled), "%d records are in the store twice", len(doubled))
-	assert.LessOrEqual(t, len(missing), p.Dropped+p.Unconfirmed, "requests that are not in the store, such as %v", examples(missing))
+	assert.Empty(t, lab.Examples(doubled), "%d records are in the store twice", len(doubled))
+	assert.LessOrEqual(t, len(missing), p.Dropped+p.Unconfirmed, "requests that are not in the store, such as %v", lab.Examples(missing))
 	assert.GreaterOrEqual(t, sent-len(missing), p.Delivered, "records in the store")
 	s.haveBodies(t, report)
 	streams, rpcs := report.Counts[lab.Outcome{Route: "events", Code: "200"}]+2*report.Counts[lab.Outcome{Route: "ws", Code: "101"}], 2*report.Counts[lab.Outcome{Route: "grpc", Code: "200"}]
@@ -182,18 +182,6 @@ func (s *stand) replaceInTurn(t *testing.T, changes []change) (made int) {
 	}
 	time.Sleep(replacingPeriod)
 	return made
-}
-
-// renewed is a copy of the plugin with other bytes, so that Envoy takes it for other code: a custom
-// section more (https://webassembly.github.io/spec/core/binary/modules.html#custom-section).
-func renewed(t *testing.T, wasm string, n int) string {
-	code, err := os.ReadFile(wasm)
-	require.NoError(t, err)
-	name := "generation"
-	section := append([]byte{0, byte(1 + len(name) + 1), byte(len(name))}, name...)
-	file := filepath.Join(t.TempDir(), fmt.Sprintf("%d.wasm", n))
-	require.NoError(t, os.WriteFile(file, append(append(code, section...), byte(n)), 0o644))
-	return file
 }
 
 // reasons are the records dropped, by reason.

@@ -201,7 +201,7 @@ func spoilOneOfEach(t *testing.T, wasm string, to sink, c spoiling) {
 		assert.EqualValues(t, broken, stats.Sum(metrics.Dropped), "and for no other reason")
 	}
 	missing, doubled := s.compare(t, report)
-	assert.Empty(t, examples(doubled))
+	assert.Empty(t, lab.Examples(doubled))
 	assert.Len(t, missing, broken)
 	for _, id := range missing {
 		if !between.broken[id] {

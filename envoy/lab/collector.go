@@ -49,7 +49,7 @@ service:
 	if c.Process, err = start("otelcol", o.Binary, o.Dir, "--config", "file:"+settings); err != nil {
 		return nil, err
 	}
-	if err := c.serves(ctx, 20*time.Second, func(ctx context.Context) (string, bool) {
+	if err := c.Serves(ctx, 20*time.Second, func(ctx context.Context) (string, bool) {
 		err := c.mark(ctx, "ready")
 		return fmt.Sprint(err), err == nil
 	}); err != nil {

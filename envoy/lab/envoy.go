@@ -75,7 +75,7 @@ func StartEnvoy(ctx context.Context, o EnvoyOptions) (*Envoy, error) {
 		return nil, err
 	}
 	e := &Envoy{Process: process, Entry: "http://" + o.Config.Listen, Admin: "http://" + o.Config.Admin, config: o.Config}
-	if err := e.serves(ctx, startLimit, e.ready); err != nil {
+	if err := e.Serves(ctx, startLimit, e.ready); err != nil {
 		return nil, err
 	}
 	return e, nil

@@ -54,7 +54,7 @@ func StartGrafana(ctx context.Context, o GrafanaOptions) (*Grafana, error) {
 		return nil, err
 	}
 	g := &Grafana{Process: process, URL: "http://" + o.Address}
-	if err := g.serves(ctx, 2*time.Minute, answers(g.URL+"/api/health")); err != nil {
+	if err := g.Serves(ctx, 2*time.Minute, Answers(g.URL+"/api/health")); err != nil {
 		return nil, err
 	}
 	return g, nil

@@ -67,7 +67,7 @@ func StartLoki(ctx context.Context, o StoreOptions) (_ *Loki, err error) {
 		return nil, err
 	}
 	l := &Loki{Process: process, Address: o.Address, URL: "http://" + o.Address}
-	if err := l.serves(ctx, time.Minute, answers(l.URL+"/ready")); err != nil {
+	if err := l.Serves(ctx, time.Minute, Answers(l.URL+"/ready")); err != nil {
 		return nil, err
 	}
 	return l, nil

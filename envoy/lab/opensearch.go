@@ -29,7 +29,7 @@ func StartOpenSearch(ctx context.Context, o StoreOptions, template string) (_ *O
 		return nil, err
 	}
 	s := &OpenSearch{Process: process, Address: o.Address, URL: "http://" + o.Address}
-	if err := s.serves(ctx, 2*time.Minute, answers(s.URL+"/_cluster/health?wait_for_status=yellow&timeout=1s")); err != nil {
+	if err := s.Serves(ctx, 2*time.Minute, Answers(s.URL+"/_cluster/health?wait_for_status=yellow&timeout=1s")); err != nil {
 		return nil, err
 	}
 	if _, err := send(ctx, http.MethodPut, s.URL+"/_index_template/routelens", "application/json", template); err != nil {

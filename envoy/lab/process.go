@@ -22,15 +22,35 @@ type Process struct {
 	err    error // how it ended; to be read once exited is closed
 }
 
+// Command is a program to start.
+type Command struct {
+	Name   string // for its log and for errors
+	Binary string
+	Args   []string
+	Env    []string // all of it; nil: that of this process
+	Dir    string   // for its log, and what it runs in if In is set
+	In     bool
+	Alone  bool // on Linux: what it mounts nobody else sees, and what it starts ends with it
+}
+
 func start(name, binary, dir string, args ...string) (*Process, error) {
-	p := &Process{Log: filepath.Join(dir, name+".log"), name: name, exited: make(chan struct{})}
+	return Start(Command{Name: name, Binary: binary, Dir: dir, Args: args})
+}
+
+// Start does not wait until it serves.
+func Start(c Command) (*Process, error) {
+	p := &Process{Log: filepath.Join(c.Dir, c.Name+".log"), name: c.Name, exited: make(chan struct{})}
 	out, err := os.Create(p.Log)
 	if err != nil {
 		return nil, err
 	}
-	p.cmd = exec.Command(binary, args...)
+	p.cmd = exec.Command(c.Binary, c.Args...)
+	p.cmd.Env = c.Env
+	if c.In {
+		p.cmd.Dir = c.Dir
+	}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
-	p.cmd.SysProcAttr = attributes()
+	p.cmd.SysProcAttr = attributes(c.Alone)
 
 	started := make(chan error)
 	go func() {
@@ -46,7 +66,7 @@ func start(name, binary, dir string, args ...string) (*Process, error) {
 		}
 	}()
 	if err := <-started; err != nil {
-		return nil, fmt.Errorf("starting %s: %w", name, err)
+		return nil, fmt.Errorf("starting %s: %w", c.Name, err)
 	}
 	return p, nil
 }
@@ -67,8 +87,8 @@ func (p *Process) Failed() error {
 	}
 }
 
-// serves waits until check is done, and stops a process that does not get there.
-func (p *Process) serves(ctx context.Context, limit time.Duration, check func(context.Context) (string, bool)) error {
+// Serves waits until check is done, and stops a process that does not get there.
+func (p *Process) Serves(ctx context.Context, limit time.Duration, check func(context.Context) (string, bool)) error {
 	err := Until(ctx, p.name+" to serve", limit, func(ctx context.Context) (string, bool) {
 		if p.Failed() != nil {
 			return "", true
@@ -84,8 +104,8 @@ func (p *Process) serves(ctx context.Context, limit time.Duration, check func(co
 	return nil
 }
 
-// answers is a check that a page can be read.
-func answers(page string) func(context.Context) (string, bool) {
+// Answers is a check that a page can be read.
+func Answers(page string) func(context.Context) (string, bool) {
 	return func(ctx context.Context) (string, bool) {
 		body, err := fetch(ctx, page)
 		return fmt.Sprintf("%s %v", body, err), err == nil

@@ -8,9 +8,20 @@ import (
 	"syscall"
 )
 
-// attributes tie the child's life to its parent's, and leave Ctrl-C to the parent alone.
-func attributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+// attributes tie the child's life to its parent's, and leave Ctrl-C to the parent alone. A child that is alone has namespaces of its
+// own for mounts and processes; who is not root needs one for users besides.
+func attributes(alone bool) *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	if !alone {
+		return a
+	}
+	a.Cloneflags, a.Unshareflags = syscall.CLONE_NEWPID, syscall.CLONE_NEWNS
+	if user := os.Getuid(); user != 0 {
+		a.Cloneflags |= syscall.CLONE_NEWUSER
+		a.UidMappings = []syscall.SysProcIDMap{{HostID: user, Size: 1}}
+		a.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+	}
+	return a
 }
 
 // ResidentMemory is what the process has touched and holds, in bytes.

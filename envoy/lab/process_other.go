@@ -8,7 +8,7 @@ import (
 )
 
 // attributes leave Ctrl-C to the parent alone. Only Linux can tie the child's life to its parent's.
-func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+func attributes(bool) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 var errLinux = errors.New("a process's memory is read as Linux tells it; there is no other way here yet")
 

@@ -58,7 +58,7 @@ func StartPrometheus(ctx context.Context, o PrometheusOptions) (_ *Prometheus, e
 		return nil, err
 	}
 	p := &Prometheus{Process: process, URL: "http://" + o.Address, Scrape: o.Scrape}
-	if err := p.serves(ctx, 20*time.Second, answers(p.URL+"/-/ready")); err != nil {
+	if err := p.Serves(ctx, 20*time.Second, Answers(p.URL+"/-/ready")); err != nil {
 		return nil, err
 	}
 	return p, nil

@@ -51,7 +51,7 @@ func StartVictoriaLogs(ctx context.Context, o StoreOptions) (_ *Store, err error
 		return nil, err
 	}
 	s := &Store{Process: process, Address: o.Address, URL: "http://" + o.Address}
-	if err := s.serves(ctx, 20*time.Second, answers(s.URL+"/health")); err != nil {
+	if err := s.Serves(ctx, 20*time.Second, Answers(s.URL+"/health")); err != nil {
 		return nil, err
 	}
 	return s, nil
