@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log"
 	"os"
@@ -179,6 +180,20 @@ func TestEveryMetricOfThePipelineIsThereFromTheStart(t *testing.T) {
 	e := start(t, `{}`)
 	assert.Zero(t, e.ended())
 	assert.Zero(t, e.count(metrics.Emitted))
+}
+
+// In Istio the old VM goes as soon as the new one has started, and what nobody defines begins at zero again.
+func TestEverySeriesOfTheVMBeforeIsThereFromTheStart(t *testing.T) {
+	e := emulate(t, "", []byte{0})
+	const many = 2*adoptions + 1
+	before := metrics.NewBudget(&host.Host{}, seriesKey, many)
+	for n := range many {
+		before.Admit(metrics.Label(metrics.LabelRoute, fmt.Sprint(n)))
+	}
+	require.Equal(t, types.OnPluginStartStatusOK, e.StartPlugin())
+	for n := range many {
+		e.count(metrics.Label(metrics.LabelRoute, fmt.Sprint(n)) + metrics.Requests)
+	}
 }
 
 func TestTheLimitsAreTold(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -36,7 +37,7 @@ type worker struct {
 
 func newWorker(h *host.Host, c *config.Config, id identity, pipeline *metrics.Pipeline) *worker {
 	series := metrics.NewBudget(h, seriesKey, c.Metrics.MaxSeries)
-	return &worker{
+	w := &worker{
 		capture:   capture.New(h, c, metrics.NewBudget(h, routesKey, c.Routes.Max)),
 		exchanges: metrics.NewExchanges(h, c.Metrics.Labels, series),
 		series:    series,
@@ -44,6 +45,10 @@ func newWorker(h *host.Host, c *config.Config, id identity, pipeline *metrics.Pi
 		sampler:   sampling.New(c.Sampling, rand.Uint64()),
 		limiter:   sampling.NewLimiter(h, limitKey+id.queue, c.Sampling.MaxPerSecond, time.Now()),
 	}
+	// All at once, before the first tick: where Envoy is given another filter (as Istio does), not another listener, no drain time
+	// keeps the VM before.
+	w.adopt(math.MaxInt)
+	return w
 }
 
 // ship makes the worker emit records.
@@ -152,8 +157,13 @@ const adoptions = 64
 func (w *worker) tick(now time.Time) {
 	w.limiter.Tick(now)
 	w.flush()
+	w.adopt(adoptions)
+}
+
+// adopt defines series that other VMs began, at most so many.
+func (w *worker) adopt(most int) {
 	var series []string
-	series, w.adopted = w.series.Names(w.adopted, adoptions)
+	series, w.adopted = w.series.Names(w.adopted, most)
 	for _, labels := range series {
 		w.exchanges.Adopt(labels)
 	}
