@@ -52,6 +52,7 @@ type collector struct {
 
 	collecting bool
 	renewed    time.Time // when the roster was last asked
+	suspended  time.Time // until when nothing is sent
 	dry        bool      // the queue was empty when last looked at
 	foreign    bool      // something else was on the queue
 	reported   queue.Holding
@@ -75,6 +76,10 @@ const (
 	// After which the roster is asked before anything is done: shorter than a
 	// lease, longer than a tick.
 	trustTime = 500 * time.Millisecond
+
+	// For how long who was held up sends nothing. Envoy's main thread is held up as it compiles the code that replaces this VM, and hears
+	// of what became due meanwhile before it lets the VM go: what was sent then would remain unconfirmed. So it is left to whoever follows.
+	suspension = 300 * time.Millisecond
 )
 
 func newCollector(h proxy, c *config.Config, id identity, pipeline *metrics.Pipeline) *collector {
@@ -154,6 +159,9 @@ func (k *collector) tick(now time.Time, serving bool) (finished bool) {
 // renew tells the roster what is held, and learns where this context stands.
 func (k *collector) renew(now time.Time, patience time.Duration) queue.Standing {
 	standing := k.roster.Tick(now, k.exporter.Holding(), patience)
+	if !k.renewed.IsZero() && k.heldUp(now) {
+		k.suspended = now.Add(suspension)
+	}
 	k.renewed = now
 	if standing.Struck {
 		k.exporter.Forget()
@@ -167,9 +175,14 @@ func (k *collector) renew(now time.Time, patience time.Duration) queue.Standing 
 // thread that was held up hears of answers and of the queue before its next tick:
 // by then another may collect, or have struck it off and counted what it holds.
 func (k *collector) catchUp(now time.Time) {
-	if age := now.Sub(k.renewed); age < 0 || age > trustTime {
+	if k.heldUp(now) {
 		k.renew(now, never)
 	}
+}
+
+func (k *collector) heldUp(now time.Time) bool {
+	age := now.Sub(k.renewed)
+	return age < 0 || age > trustTime
 }
 
 func (k *collector) patience(serving bool) time.Duration {
@@ -189,6 +202,10 @@ func (k *collector) patience(serving bool) time.Duration {
 // a sum that is too high says at least that something was.
 func (k *collector) step(now time.Time) {
 	k.catchUp(now)
+	if left := k.suspended.Sub(now); k.collecting && !k.leaving && 0 < left && left <= suspension { // a clock may be set back
+		k.report(now, 0)
+		return
+	}
 	if k.collecting {
 		k.report(now, k.drain(now)) // before any of it is sent
 	}

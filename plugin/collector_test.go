@@ -113,6 +113,38 @@ func TestWhoWasHeldUpAsksTheRosterFirst(t *testing.T) {
 	})
 }
 
+// Envoy's main thread is held up as it compiles what replaces this VM, of which it hears only after the ticks that are due.
+func TestWhoWasHeldUpSendsNothingBeforeItKnowsThatItStays(t *testing.T) {
+	backlog := func(t *testing.T, heldUp time.Duration) (*world, *thread) {
+		w, a, _ := pair(t)
+		for range 40 { // more than a batch
+			a.emit()
+		}
+		w.now = w.now.Add(heldUp)
+		a.collector.tick(w.now, false)
+		return w, a
+	}
+	t.Run("and leaves no record unconfirmed if it goes", func(t *testing.T) {
+		w, a := backlog(t, trustTime+1)
+		assert.Empty(t, a.calls)
+		a.collector.leave(w.now)
+		assert.Zero(t, a.collector.exporter.Holding())
+		assert.Len(t, w.items[a.collector.queueID], 40)
+	})
+	t.Run("and goes on where it is still there", func(t *testing.T) {
+		w, a := backlog(t, trustTime+1)
+		for range 2 {
+			w.now = w.now.Add(host.TickPeriod)
+			a.collector.tick(w.now, false)
+		}
+		assert.NotEmpty(t, a.calls)
+	})
+	t.Run("but not who was not", func(t *testing.T) {
+		_, a := backlog(t, trustTime)
+		assert.NotEmpty(t, a.calls)
+	})
+}
+
 func TestWhoServesOrLeavesTakesTheLeaseLast(t *testing.T) {
 	w := newWorld(t, 1)
 	serving, leaving := w.join(), w.join()
