@@ -1,7 +1,7 @@
 // Command istiod is Istio's control plane without a cluster: istiod's own server, whose resources are the YAML files of a folder, which it
 // watches, and Secrets those given. The tests of k8s/e2e run it.
 //
-//	istiod -resources DIR -mesh FILE -xds HOST:PORT [-secure HOST:PORT -pki DIR] [-secrets FILE]
+//	istiod -resources DIR -mesh FILE -xds HOST:PORT [-listen HOST:PORT -pki DIR] [-secrets FILE]
 package main
 
 import (
@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"reflect"
-	"strings"
 	"syscall"
 	"unsafe"
 
@@ -28,19 +28,18 @@ import (
 const domain = "cluster.local"
 
 type options struct {
-	resources, mesh, xds string
-	secure, pki          string
-	secrets              string
+	resources, mesh string
+	listen, pki     string
+	secrets         string
 }
 
 func main() {
 	var o options
 	flag.StringVar(&o.resources, "resources", "", "folder of Istio's resources; what changes in it is pushed")
 	flag.StringVar(&o.mesh, "mesh", "", "file with the mesh's configuration")
-	flag.StringVar(&o.xds, "xds", "", "where proxies connect, in plain text")
-	flag.StringVar(&o.secure, "secure", "", "where they connect by mTLS: only there are secrets given out")
+	flag.StringVar(&o.listen, "listen", "", "where proxies connect, by mTLS: else they would get no secret")
 	flag.StringVar(&o.pki, "pki", "", "folder with ca.crt, istiod.crt and istiod.key")
-	flag.StringVar(&o.secrets, "secrets", "", "file of Kubernetes Secrets")
+	flag.StringVar(&o.secrets, "secrets", "", "folder of Kubernetes Secrets, a file each")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "istiod:", err)
@@ -99,11 +98,9 @@ func arguments(o options, fileDir string) *bootstrap.PilotArgs {
 		p.ServerOptions.HTTPAddr = "127.0.0.1:0"
 		p.ServerOptions.HTTPSAddr = ""
 		p.ServerOptions.MonitoringAddr = ""
-		p.ServerOptions.GRPCAddr = o.xds
-		p.ServerOptions.SecureGRPCAddr = o.secure
-		if o.pki != "" {
-			p.ServerOptions.TLSOptions = bootstrap.TLSOptions{CaCertFile: o.pki + "/ca.crt", CertFile: o.pki + "/istiod.crt", KeyFile: o.pki + "/istiod.key"}
-		}
+		p.ServerOptions.GRPCAddr = ""
+		p.ServerOptions.SecureGRPCAddr = o.listen
+		p.ServerOptions.TLSOptions = bootstrap.TLSOptions{CaCertFile: o.pki + "/ca.crt", CertFile: o.pki + "/istiod.crt", KeyFile: o.pki + "/istiod.key"}
 		p.ShutdownDuration = 0
 	})
 }
@@ -126,16 +123,17 @@ func (u updater) ConfigUpdate(request *model.PushRequest) {
 	}
 }
 
-func readSecrets(file string) (secrets []runtime.Object, _ error) {
-	if file == "" {
-		return nil, nil
-	}
-	text, err := os.ReadFile(file)
+func readSecrets(dir string) (secrets []runtime.Object, _ error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 	if err != nil {
 		return nil, err
 	}
-	for _, document := range strings.Split(string(text), "\n---\n") {
-		secret, _, err := scheme.Codecs.UniversalDeserializer().Decode([]byte(document), nil, nil)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		secret, _, err := scheme.Codecs.UniversalDeserializer().Decode(text, nil, nil)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}

@@ -1,0 +1,46 @@
+//go:build istio
+
+package e2e
+
+import (
+	"testing"
+)
+
+// install is a resource of an overlay, with a user's changes.
+type install struct {
+	overlay    string // of k8s/overlays/istio
+	image      string
+	generation int // of pluginConfig
+	env        string
+	secret     string
+	failClose  bool
+}
+
+// places of what is WasmPlugin's and TrafficExtension's alike.
+var places = map[string]string{"WasmPlugin": "/spec", "TrafficExtension": "/spec/wasm"}
+
+func (i install) yaml(t testing.TB) string {
+	changes := map[string][]operation{}
+	for kind, place := range places {
+		operations := append(pluginConfig(place+"/pluginConfig", i.generation), set(place+"/url", "oci://"+i.image))
+		if i.env != "" {
+			operations = append(operations, set(place+"/vmConfig", map[string]any{"env": []map[string]string{{"name": "GENERATION", "value": i.env}}}))
+		}
+		if i.secret != "" {
+			operations = append(operations, set(place+"/imagePullSecret", i.secret))
+		}
+		if i.failClose {
+			operations = append(operations, set(place+"/failStrategy", "FAIL_CLOSE"))
+		}
+		changes[kind] = operations
+	}
+	return overlay(t, "overlays/istio/"+i.overlay, changes)
+}
+
+// translated is what the name of each TrafficExtension that istiod makes of a WasmPlugin ends with.
+const translated = "~istio-translated-wasmplugin"
+
+func (c *control) install(t testing.TB, i install) {
+	t.Helper()
+	c.apply(t, "plugin", i.yaml(t))
+}
