@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"fmt"
+	"sync/atomic"
 	"testing"
 )
 
@@ -14,10 +16,15 @@ type install struct {
 	env        string
 	secret     string
 	failClose  bool
+	delay      string // of batches; "": they are quickly sent
+	annotation string
 }
 
 // places of what is WasmPlugin's and TrafficExtension's alike.
 var places = map[string]string{"WasmPlugin": "/spec", "TrafficExtension": "/spec/wasm"}
+
+// version is what an API server counts up with every change.
+var version atomic.Int64
 
 func (i install) yaml(t testing.TB) string {
 	changes := map[string][]operation{}
@@ -32,7 +39,13 @@ func (i install) yaml(t testing.TB) string {
 		if i.failClose {
 			operations = append(operations, set(place+"/failStrategy", "FAIL_CLOSE"))
 		}
-		changes[kind] = operations
+		if i.delay != "" {
+			operations = append(operations, set(place+"/pluginConfig/sink/batch", map[string]any{"max_delay": i.delay}))
+		}
+		if i.annotation != "" {
+			operations = append(operations, set("/metadata/annotations", map[string]string{"changed": i.annotation}))
+		}
+		changes[kind] = append(operations, set("/metadata/resourceVersion", fmt.Sprint(version.Add(1))))
 	}
 	return overlay(t, "overlays/istio/"+i.overlay, changes)
 }

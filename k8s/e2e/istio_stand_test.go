@@ -33,6 +33,7 @@ type control struct {
 	pki     *pki
 	address string
 	dir     string // the folder
+	command lab.Command
 }
 
 // meshConfig turns off what needs Istio's own build of Envoy.
@@ -43,16 +44,19 @@ enablePrometheusMerge: false
 trustDomain: cluster.local
 `
 
+// pullSecrets are credentials by NAMESPACE/NAME of the secret.
+type pullSecrets map[string]string
+
 // pullSecret is what kubectl create secret docker-registry makes.
 const pullSecret = `apiVersion: v1
 kind: Secret
 type: kubernetes.io/dockerconfigjson
-metadata: {name: %s, namespace: istio-system}
+metadata: {namespace: %s, name: %s}
 data: {.dockerconfigjson: %s}
 `
 
-// openControl starts istiod, over the shop and the store. secrets are in the namespace istio-system.
-func openControl(t testing.TB, secrets map[string]string) *control {
+// openControl starts istiod, over the shop and the store.
+func openControl(t testing.TB, secrets pullSecrets) *control {
 	t.Helper()
 	store := openStore(t)
 	c := &control{mesh: newMesh(t, openShop(t)), store: store, pki: newPKI(t), dir: t.TempDir()}
@@ -64,9 +68,10 @@ func openControl(t testing.TB, secrets map[string]string) *control {
 	home := t.TempDir()
 	write(t, home, "mesh.yaml", meshConfig+fmt.Sprintf("proxyListenPort: %d\nproxyInboundListenPort: %d\n", freePort(t), freePort(t)))
 	for name, credentials := range secrets {
-		write(t, home, "secrets/"+name+".yaml", fmt.Sprintf(pullSecret, name, base64.StdEncoding.EncodeToString([]byte(credentials))))
+		namespace, name, _ := strings.Cut(name, "/")
+		write(t, home, "secrets/"+namespace+"."+name+".yaml", fmt.Sprintf(pullSecret, namespace, name, base64.StdEncoding.EncodeToString([]byte(credentials))))
 	}
-	c.Process, err = lab.Start(lab.Command{
+	c.command = lab.Command{
 		Name: "istiod", Binary: tool(t, "istiod"), Dir: home, In: true,
 		Args: []string{"-resources", c.dir, "-mesh", "mesh.yaml", "-secrets", "secrets", "-listen", c.address, "-pki", c.pki.dir},
 		Env: []string{
@@ -75,14 +80,26 @@ func openControl(t testing.TB, secrets map[string]string) *control {
 			// Filters that a plain Envoy has not.
 			"PILOT_ENABLE_METADATA_EXCHANGE=false", "PILOT_ENABLE_ALPN_FILTER=false",
 		},
-	})
-	require.NoError(t, err)
+	}
+	c.start(t)
 	t.Cleanup(func() {
 		assert.NoError(t, c.Stop())
 		showIfFailed(t, c.Process)
 	})
-	require.NoError(t, c.Serves(t.Context(), time.Minute, listening(c.address)))
 	return c
+}
+
+func (c *control) start(t testing.TB) {
+	var err error
+	c.Process, err = lab.Start(c.command)
+	require.NoError(t, err)
+	require.NoError(t, c.Serves(t.Context(), time.Minute, listening(c.address)))
+}
+
+// restart is as if the next istiod had taken over: proxies connect anew, as they do every half hour by default.
+func (c *control) restart(t testing.TB) {
+	require.NoError(t, c.Stop())
+	c.start(t)
 }
 
 // apply puts resources in the folder under a name, in one step; what was there under it goes.

@@ -36,18 +36,24 @@ type books struct {
 	stats lab.Stats
 }
 
-// settle waits until the fate of each record is known, and opens the books of all runs that went through an Envoy. A record of a
-// request that nobody sent, and one that is there twice, fails the test.
-func settle(t testing.TB, envoy *lab.Envoy, store lab.LogStore, reports ...lab.Report) (b books) {
+// settle waits until the fate of each record is known, and opens the books of all runs that went through an Envoy.
+func settle(t testing.TB, envoy *lab.Envoy, store lab.LogStore, reports ...lab.Report) books {
 	t.Helper()
+	sent := 0
+	for _, report := range reports {
+		sent += report.Sent
+	}
+	stats, err := envoy.Quiet(t.Context(), sent, time.Minute)
+	assert.NoError(t, err)
+	return open(t, stats, store, reports...)
+}
+
+// open opens the books. A record of a request that nobody sent, and one that is there twice, fails the test.
+func open(t testing.TB, stats lab.Stats, store lab.LogStore, reports ...lab.Report) (b books) {
+	t.Helper()
+	b.stats, b.Pipeline = stats, stats.Pipeline()
 	for _, report := range reports {
 		b.sent += report.Sent
-	}
-	var err error
-	b.stats, err = envoy.Quiet(t.Context(), b.sent, time.Minute)
-	assert.NoError(t, err)
-	b.Pipeline = b.stats.Pipeline()
-	for _, report := range reports {
 		l, err := lab.ReadLedger(t.Context(), store, report)
 		require.NoError(t, err)
 		b.Missing, b.Doubled, b.Unsent = append(b.Missing, l.Missing...), append(b.Doubled, l.Doubled...), append(b.Unsent, l.Unsent...)

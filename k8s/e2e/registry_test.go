@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/distribution/distribution/v3/configuration"
@@ -44,13 +45,19 @@ type registry struct {
 	host    string
 	caFile  string // where it speaks TLS
 	guarded bool
+	asked   *atomic.Int64 // requests so far
+	close   func()
 }
 
 // openRegistry speaks plain HTTP and asks nobody who they are.
 func openRegistry(t testing.TB) registry {
-	server := httptest.NewServer(distribution(t, nil))
+	distribution, asked := distribution(t, nil), new(atomic.Int64)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		distribution.ServeHTTP(w, r)
+	}))
 	t.Cleanup(server.Close)
-	return registry{host: strings.TrimPrefix(server.URL, "http://")}
+	return registry{host: strings.TrimPrefix(server.URL, "http://"), asked: asked, close: server.Close}
 }
 
 // openGuardedRegistry speaks TLS and wants a password. Its realm is a URL: both Istio and Envoy Gateway refuse any other.
