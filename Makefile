@@ -237,6 +237,26 @@ test-k8s: kube-apiserver ## the manifests alone: a real Kubernetes API server wi
 test-kind: plugin build/publish ## slow: kind-demo OFFLINE=1 as root on Debian, whether it is what it says, and whether it leaves the machine as it was
 	@.ci/test-kind
 
+# Istio's control plane over a folder, for test-istio.
+istiod := build/istiod
+.PHONY: $(istiod)
+$(istiod): go
+	@cd publish/consumers/istio && go build -o ../../../$@ ./istiod
+
+k8s_e2e = cd k8s/e2e && ROUTELENS_WASM=$(abspath $(firstword $(artifacts))) ROUTELENS_PUBLISH=$(CURDIR)/build/publish \
+	ROUTELENS_ENVOY=$(CURDIR)/.cache/bin/envoy ROUTELENS_VICTORIA_LOGS=$(CURDIR)/.cache/bin/victoria-logs
+
+.PHONY: test-istio
+test-istio: build/publish $(istiod) pilot-agent envoy-bin victoria-logs ## slow: Istio's own istiod and pilot-agent run what k8s/ installs, under load, with changes and faults (Linux); E2EFLAGS='-run Name -v' for some
+	@.ci/setup/tinygo --at-hand && compiler=tinygo || compiler=go; \
+	$(MAKE) --no-print-directory istio-live COMPILERS=$$compiler
+
+.PHONY: istio-live
+istio-live: $(artifacts)
+	@$(k8s_e2e) ROUTELENS_ISTIOD=$(CURDIR)/$(istiod) ROUTELENS_PILOT_AGENT=$(CURDIR)/.cache/bin/pilot-agent \
+		ROUTELENS_ISTIO=$$(cd ../../publish/consumers/istio && go list -m -f '{{.Dir}}' istio.io/istio) \
+		go test -tags istio -count=1 -timeout 30m $(E2EFLAGS) ./...
+
 .PHONY: fuzz
 fuzz: go ## run every fuzz target for FUZZTIME (30s) each
 	@FUZZTIME=$(FUZZTIME) .ci/fuzz
@@ -264,7 +284,7 @@ $(empty.tinygo): plugin/tinygo-target.json | tinygo
 go:
 	@.ci/setup/go
 
-.PHONY: tinygo envoy-bin victoria-logs prometheus otelcol loki opensearch kube-apiserver
+.PHONY: tinygo envoy-bin victoria-logs prometheus otelcol loki opensearch kube-apiserver pilot-agent
 tinygo: ## TinyGo: from PATH, else built from its Go module (on Debian; elsewhere this says what to install)
 	@.ci/setup/tinygo
 
@@ -285,6 +305,9 @@ opensearch: ## OpenSearch, for test-sinks: by Maven; needs a JDK (17 to 23) and 
 
 kube-apiserver: ## a Kubernetes API server and etcd, for test-k8s: built from their Go modules
 	@.ci/setup/kubernetes kube-apiserver etcd
+
+pilot-agent: ## Istio's agent, for test-istio: built from its Go module
+	@.ci/setup/istio
 
 prometheus: ## Prometheus, for the demo's history: from PATH, else Debian's package unpacked, else none
 	@.ci/setup/prometheus

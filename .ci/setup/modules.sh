@@ -18,3 +18,14 @@ programs() {
 	(cd "$_module" && CGO_ENABLED=0 GOWORK=off native_go build -mod=readonly -trimpath \
 		-tags "${tags:-}" -ldflags "-s -w ${ldflags:-}" -o "$_folder/" "$@")
 }
+
+# built NAME SAY FUNCTION...: .cache/NAME, made in one piece by the function, which builds into $part.
+built() {
+	_name=$1 _say=$2
+	shift 2
+	[ ! -d "$cache/$_name" ] || return 0
+	say "building $_say from its Go module"
+	new_part "$_name"
+	"$@" || fail "$_say could not be built, see above"
+	keep_part "$_name"
+}

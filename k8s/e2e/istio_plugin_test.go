@@ -18,6 +18,7 @@ type install struct {
 	failClose  bool
 	delay      string // of batches; "": they are quickly sent
 	annotation string
+	labels     []string // of the metrics; nil: the default's
 }
 
 // places of what is WasmPlugin's and TrafficExtension's alike.
@@ -41,6 +42,9 @@ func (i install) yaml(t testing.TB) string {
 		}
 		if i.delay != "" {
 			operations = append(operations, set(place+"/pluginConfig/sink/batch", map[string]any{"max_delay": i.delay}))
+		}
+		if i.labels != nil {
+			operations = append(operations, set(place+"/pluginConfig/metrics", map[string]any{"labels": i.labels}))
 		}
 		if i.annotation != "" {
 			operations = append(operations, set("/metadata/annotations", map[string]string{"changed": i.annotation}))

@@ -72,7 +72,7 @@ func openControl(t testing.TB, secrets pullSecrets) *control {
 		write(t, home, "secrets/"+namespace+"."+name+".yaml", fmt.Sprintf(pullSecret, namespace, name, base64.StdEncoding.EncodeToString([]byte(credentials))))
 	}
 	c.command = lab.Command{
-		Name: "istiod", Binary: tool(t, "istiod"), Dir: home, In: true,
+		Name: "istiod", Binary: needed(t, "ROUTELENS_ISTIOD"), Dir: home, In: true,
 		Args: []string{"-resources", c.dir, "-mesh", "mesh.yaml", "-secrets", "secrets", "-listen", c.address, "-pki", c.pki.dir},
 		Env: []string{
 			"HOME=" + home, "TMPDIR=" + home, "PATH=" + os.Getenv("PATH"), "POD_NAME=istiod-0", "POD_NAMESPACE=istio-system",
@@ -160,29 +160,36 @@ func (c *control) startProxy(t testing.TB, o proxyOptions) *proxy {
 		Name: "pilot-agent", Binary: "/bin/sh", Dir: home, In: true, Alone: true,
 		Args: []string{
 			"-c", `mount -t tmpfs tmpfs /var/lib && mkdir -p /var/lib/istio/data && exec "$@"`, "sh",
-			tool(t, "pilot-agent"), "proxy", o.kind, "--domain", o.namespace + ".svc.cluster.local", "--log_output_level=default:info,wasm:debug",
+			needed(t, "ROUTELENS_PILOT_AGENT"), "proxy", o.kind, "--domain", o.namespace + ".svc.cluster.local", "--log_output_level=default:info,wasm:debug",
 		},
 		Env: []string{
 			"PATH=" + os.Getenv("PATH"), "HOME=" + home, "SSL_CERT_FILE=" + o.trust,
-			"PROXY_CONFIG=" + string(must(json.Marshal(settings))(t)), "ISTIO_BOOTSTRAP=" + tool(t, "envoy_bootstrap.json"),
+			"PROXY_CONFIG=" + string(must(json.Marshal(settings))(t)), "ISTIO_BOOTSTRAP=" + filepath.Join(needed(t, "ROUTELENS_ISTIO"), "tools/packaging/common/envoy_bootstrap.json"),
 			"POD_NAME=proxy-0", "POD_NAMESPACE=" + o.namespace, "INSTANCE_IP=127.0.0.2", "SERVICE_ACCOUNT=default", "TRUST_DOMAIN=cluster.local",
 			"ISTIO_META_CLUSTER_ID=Kubernetes", "ISTIO_META_MESH_ID=cluster.local", "ISTIO_META_UNPRIVILEGED_POD=true", "ISTIO_META_INTERCEPTION_MODE=REDIRECT",
 			"JWT_POLICY=third-party-jwt", "PROV_CERT=" + home, "XDS_ROOT_CA=" + c.pki.dir + "/ca.crt", "CA_ROOT_CA=" + c.pki.dir + "/ca.crt", "ISTIOD_SAN=" + istiodName,
 			fmt.Sprintf("ENVOY_STATUS_PORT=%d", freePort(t)), fmt.Sprintf("ENVOY_PROMETHEUS_PORT=%d", freePort(t)),
 		},
 	})
-	require.NoError(t, err)
+	require.NoError(t, err, "namespaces of its own need root, or a Linux that gives users some")
 	p := &proxy{
-		Envoy:   &lab.Envoy{Process: process, Admin: fmt.Sprintf("http://127.0.0.1:%d", admin)},
+		Envoy:   &lab.Envoy{Process: process, Entry: c.entry(o), Admin: fmt.Sprintf("http://127.0.0.1:%d", admin)},
 		control: c, agent: fmt.Sprintf("http://127.0.0.1:%d", status),
 	}
-	p.Entry = "http://" + c.Gateway
 	t.Cleanup(func() {
 		assert.NoError(t, p.Stop())
 		assert.Empty(t, trouble.FindAllString(p.log(t), 5), "the log of agent and Envoy")
 		showIfFailed(t, process)
 	})
 	return p
+}
+
+// entry is what a gateway's callers call, or a sidecar's workload.
+func (c *control) entry(o proxyOptions) string {
+	if o.kind == "sidecar" {
+		return "http://" + c.Outbound
+	}
+	return "http://" + c.Gateway
 }
 
 // openProxy waits until Envoy serves.
@@ -273,13 +280,6 @@ func labelsOfTheWorkload(t testing.TB) map[string]string {
 	require.NoError(t, yaml.Unmarshal(read(t, "../overlays/istio/labels/annotations.yaml"), &patch))
 	require.NotEmpty(t, patch.Spec.Template.Metadata.Annotations)
 	return patch.Spec.Template.Metadata.Annotations
-}
-
-// tool is one of what make istio-tools built.
-func tool(t testing.TB, name string) string {
-	file := filepath.Join(needed(t, "ROUTELENS_ISTIO"), name)
-	require.FileExists(t, file)
-	return file
 }
 
 func freePort(t testing.TB) int {

@@ -42,6 +42,12 @@ func startTraffic(t testing.TB, load lab.Load) *traffic {
 func (tr *traffic) end(t testing.TB) lab.Report {
 	t.Helper()
 	tr.stop()
+	return tr.wait(t)
+}
+
+// wait is end for a load that has one by itself.
+func (tr *traffic) wait(t testing.TB) lab.Report {
+	t.Helper()
 	report := <-tr.report
 	require.NoError(t, <-tr.failed)
 	require.NotZero(t, report.Sent)
