@@ -112,8 +112,9 @@ func (c *control) apply(t testing.TB, name, resources string) {
 // proxy is pilot-agent and its Envoy.
 type proxy struct {
 	*lab.Envoy
-	control *control
-	agent   string // URL of its pages
+	control   *control
+	agent     string // URL of its pages
+	takesNone bool   // a configuration that is refused is meant to be
 }
 
 // proxyOptions say which pod it stands for.
@@ -179,6 +180,7 @@ func (c *control) startProxy(t testing.TB, o proxyOptions) *proxy {
 	t.Cleanup(func() {
 		assert.NoError(t, p.Stop())
 		assert.Empty(t, trouble.FindAllString(p.log(t), 5), "the log of agent and Envoy")
+		assert.Equal(t, p.takesNone, strings.Contains(p.log(t), "rejected"), "a configuration was rejected, as the log of Envoy says")
 		showIfFailed(t, process)
 	})
 	return p
@@ -209,8 +211,8 @@ func (p *proxy) ready(ctx context.Context) (string, bool) {
 	return state + listeners, err == nil && (strings.Contains(listeners, p.control.Gateway) || strings.Contains(listeners, p.control.Inbound))
 }
 
-// trouble is what Envoy logs when a plugin crashes, or when it takes no configuration.
-var trouble = regexp.MustCompile(`(?i).*(Uncaught RuntimeError|proxy_on_\w+ failed|panic: |rejected).*`)
+// trouble is what Envoy logs when a plugin crashes.
+var trouble = regexp.MustCompile(`(?i).*(Uncaught RuntimeError|proxy_on_\w+ failed|panic: ).*`)
 
 func (p *proxy) log(t testing.TB) string { return string(read(t, p.Log)) }
 
