@@ -16,7 +16,7 @@ import (
 	"github.com/routelens/routelens/envoy/lab"
 )
 
-// fault is why the agent cannot have the plugin, and what its log says of it.
+// fault is why the agent cannot have the plugin, and what its log says of it, and docs/kubernetes.md of that.
 type fault struct {
 	name          string
 	image, secret string
@@ -26,6 +26,7 @@ type fault struct {
 
 func faults(t testing.TB, plain, guarded registry) []fault {
 	hanging, _ := hangingRegistry(t)
+	odd := openRegistryOfRealm(t, "registry")
 	absent, garbled := absentRegistry(t), garbledRegistry(t)
 	plain.push(t, artifact(t), "team/routelens:cncf", "--format", "cncf")
 	locked := guarded.push(t, artifact(t), "team/routelens:1")
@@ -35,10 +36,11 @@ func faults(t testing.TB, plain, guarded registry) []fault {
 		{name: "no such digest", image: plain.host + "/team/routelens@sha256:" + digest, log: "MANIFEST_UNKNOWN"},
 		{name: "no such repository", image: plain.host + "/team/nosuch:1", log: "MANIFEST_UNKNOWN"},
 		{name: "the registry is away", image: absent.host + "/team/routelens:1", log: "connection refused"},
-		{name: "what answers is no registry", image: garbled.host + "/team/routelens:1", log: "invalid character .<."},
+		{name: "what answers is no registry", image: garbled.host + "/team/routelens:1", log: "invalid character '<'"},
 		{name: "another layout", image: plain.host + "/team/routelens:cncf", log: "invalid format as an OCI image"},
 		{name: "no credentials", image: locked, log: "UNAUTHORIZED"},
 		{name: "wrong credentials", image: locked, secret: "wrong", log: "UNAUTHORIZED"},
+		{name: "a realm that is no URL", image: odd.push(t, artifact(t), "team/routelens:1"), secret: "right", log: "rejected unsafe bearer realm"},
 		{name: "no such secret", image: locked, secret: "nosuch", log: "missing image pulling secret"},
 		{name: "the registry hangs", image: hanging.host + "/team/routelens:1", log: "deadline exceeded", slow: true},
 	}
@@ -50,10 +52,10 @@ const whatAllows = "wasm-default-allow"
 func TestTrafficPassesWhereTheAgentCannotFetchThePlugin(t *testing.T) {
 	plain, guarded := openRegistry(t), openGuardedRegistry(t)
 	good := plain.image(t, 1)
-	control := openControl(t, pullSecrets{"istio-system/wrong": guarded.credentials("wrong")})
-	options := gateway(t)
-	options.trust = guarded.caFile
 	all := faults(t, plain, guarded)
+	control := openControl(t, pullSecrets{"istio-system/wrong": guarded.credentials("wrong"), "istio-system/right": guarded.credentials(password)})
+	options := gateway(t)
+	options.trust = guarded.caFile // of all that speak TLS here
 	t.Run("anew", func(t *testing.T) {
 		proxy := control.openProxy(t, options)
 		for n, f := range all {
@@ -103,7 +105,8 @@ func (f fault) isLogged(t testing.TB, log string) {
 	said, _, found = strings.Cut(said, ". applying allow RBAC filter")
 	require.True(t, found)
 	t.Log(said)
-	assert.Regexp(t, f.log, said)
+	assert.Contains(t, said, f.log)
+	assert.Contains(t, string(read(t, "../../docs/kubernetes.md")), "`"+f.log+"`")
 }
 
 // fetchLimit is Istio's.

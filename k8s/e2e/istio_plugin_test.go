@@ -3,9 +3,16 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/routelens/routelens/envoy/lab"
 )
 
 // install is a resource of an overlay, with a user's changes.
@@ -57,7 +64,13 @@ func (i install) yaml(t testing.TB) string {
 // translated is what the name of each TrafficExtension that istiod makes of a WasmPlugin ends with.
 const translated = "~istio-translated-wasmplugin"
 
+// install waits until istiod has it, for those that are there and those that come.
 func (c *control) install(t testing.TB, i install) {
 	t.Helper()
+	read := func() string { return string(read(t, c.Log)) }
+	said := len(read())
 	c.apply(t, "plugin", i.yaml(t))
+	require.NoError(t, lab.Until(t.Context(), "istiod to push", 20*time.Second, func(context.Context) (string, bool) {
+		return "", strings.Contains(read()[said:], "XDS: Pushing")
+	}))
 }

@@ -62,11 +62,15 @@ func openRegistry(t testing.TB) registry {
 
 // openGuardedRegistry speaks TLS and wants a password. Its realm is a URL: both Istio and Envoy Gateway refuse any other.
 func openGuardedRegistry(t testing.TB) registry {
+	return openRegistryOfRealm(t, "https://registry.example.com/")
+}
+
+func openRegistryOfRealm(t testing.TB, realm string) registry {
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "htpasswd")
 	require.NoError(t, os.WriteFile(file, []byte(user+":"+string(hash)+"\n"), 0o600))
-	auth := configuration.Auth{"htpasswd": configuration.Parameters{"realm": "https://registry.example.com/", "path": file}}
+	auth := configuration.Auth{"htpasswd": configuration.Parameters{"realm": realm, "path": file}}
 	server := httptest.NewUnstartedServer(distribution(t, auth))
 	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	server.StartTLS()
