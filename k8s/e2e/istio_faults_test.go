@@ -79,6 +79,13 @@ func TestTrafficPassesWhereTheAgentCannotFetchThePlugin(t *testing.T) {
 				assert.NotEmpty(t, l.Missing, "the plugin is gone")
 			})
 		}
+		failed := 0.0
+		for _, m := range scrape(t, proxy.agent+"/stats/prometheus")["istio_agent_wasm_config_conversion_count"].GetMetric() {
+			if labelsOf(m)["result"] != "success" {
+				failed += m.GetCounter().GetValue()
+			}
+		}
+		assert.Positive(t, failed)
 	})
 	for _, f := range all {
 		t.Run("as the proxy starts, "+f.name, func(t *testing.T) {

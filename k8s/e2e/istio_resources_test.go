@@ -39,7 +39,7 @@ func newMesh(t testing.TB, shop *lab.Shop) mesh {
 
 // meshResources are written by hand as far as they are not the overlays'. Ports of listeners are bound on loopback, where a pod would have
 // its traffic redirected to them.
-var meshResources = template.Must(template.New("mesh").Funcs(template.FuncMap{"port": port}).Parse(`
+var meshResources = template.Must(template.New("mesh").Funcs(template.FuncMap{"port": port, "split": strings.Fields}).Parse(`
 apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {name: entry, namespace: istio-system}
@@ -135,6 +135,18 @@ spec:
         typed_config:
           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           preserve_external_request_id: true
+---
+# Where a pod's traffic is redirected to. There is no pod here, and nobody else is to reach them.
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: loopback, namespace: shop}
+spec:
+  configPatches:
+{{- range "virtualInbound virtualOutbound" | split}}
+  - applyTo: LISTENER
+    match: {listener: {name: {{.}}}}
+    patch: {operation: MERGE, value: {address: {socket_address: {address: 127.0.0.1}}}}
+{{- end}}
 `))
 
 // storeResource is the log store where the overlays look for it.

@@ -156,6 +156,9 @@ func (c *control) startProxy(t testing.TB, o proxyOptions) *proxy {
 	write(t, home, "var/run/secrets/tokens/istio-token", "none")
 	write(t, home, "etc/istio/pod/labels", downward(o.labels))
 	write(t, home, "etc/istio/pod/annotations", downward(o.annotations))
+	template := read(t, filepath.Join(needed(t, "ROUTELENS_ISTIO"), "tools/packaging/common/envoy_bootstrap.json"))
+	require.Contains(t, string(template), everywhere)
+	write(t, home, "bootstrap.json", strings.ReplaceAll(string(template), everywhere, "127.0.0.1"))
 	require.NoError(t, os.MkdirAll(filepath.Join(home, "proxy"), 0o755))
 	process, err := lab.Start(lab.Command{
 		Name: "pilot-agent", Binary: "/bin/sh", Dir: home, In: true, Alone: true,
@@ -165,7 +168,7 @@ func (c *control) startProxy(t testing.TB, o proxyOptions) *proxy {
 		},
 		Env: []string{
 			"PATH=" + os.Getenv("PATH"), "HOME=" + home, "SSL_CERT_FILE=" + o.trust,
-			"PROXY_CONFIG=" + string(must(json.Marshal(settings))(t)), "ISTIO_BOOTSTRAP=" + filepath.Join(needed(t, "ROUTELENS_ISTIO"), "tools/packaging/common/envoy_bootstrap.json"),
+			"PROXY_CONFIG=" + string(must(json.Marshal(settings))(t)), "ISTIO_BOOTSTRAP=" + home + "/bootstrap.json",
 			"POD_NAME=proxy-0", "POD_NAMESPACE=" + o.namespace, "INSTANCE_IP=127.0.0.2", "SERVICE_ACCOUNT=default", "TRUST_DOMAIN=cluster.local",
 			"ISTIO_META_CLUSTER_ID=Kubernetes", "ISTIO_META_MESH_ID=cluster.local", "ISTIO_META_UNPRIVILEGED_POD=true", "ISTIO_META_INTERCEPTION_MODE=REDIRECT",
 			"JWT_POLICY=third-party-jwt", "PROV_CERT=" + home, "XDS_ROOT_CA=" + c.pki.dir + "/ca.crt", "CA_ROOT_CA=" + c.pki.dir + "/ca.crt", "ISTIOD_SAN=" + istiodName,
@@ -185,6 +188,9 @@ func (c *control) startProxy(t testing.TB, o proxyOptions) *proxy {
 	})
 	return p
 }
+
+// everywhere is where the bootstrap of Istio has Envoy listen.
+const everywhere = "{{ .wildcard }}"
 
 // entry is what a gateway's callers call, or a sidecar's workload.
 func (c *control) entry(o proxyOptions) string {
