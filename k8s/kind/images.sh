@@ -2,7 +2,7 @@
 
 # images: a node, and in its store all that the cluster runs, as it has nowhere to pull from.
 images() {
-	made_of=$(cat Tools.mk publish/consumers/istio/go.mod publish/e2e/go.mod k8s/kind/images.sh k8s/kind/node/* k8s/kind/*/*.go | sha256sum | cut -c 1-12)
+	made_of=$(cat Tools.mk publish/consumers/istio/go.mod publish/e2e/go.mod k8s/go.mod .ci/setup/kind k8s/kind/offline.sh k8s/kind/images.sh k8s/kind/node/* k8s/kind/*/*.go | sha256sum | cut -c 1-12)
 	node=routelens.local/node:$made_of
 	! docker image inspect "$node" >/dev/null 2>&1 || return 0
 	say 'making the images of node and cluster (2 min)'

@@ -100,7 +100,7 @@ load_images() { :; } # the node has them
 # cluster_images: what stands in for the images of the manifests, as kustomize has it.
 cluster_images() {
 	for name in library/registry prom/prometheus victoriametrics/victoria-logs; do
-		echo "- {name: docker.io/$name, newName: routelens.local/${name#*/}, newTag: demo}"
+		printf '{name: docker.io/%s, newName: routelens.local/%s, newTag: demo}, ' "$name" "${name#*/}"
 	done
 }
 

@@ -20,7 +20,7 @@ engine_stop() {
 	fi
 	docker ps -aq --filter "label=io.x-k8s.kind.cluster=$cluster" | xargs -r docker rm -f -v >/dev/null
 	docker network rm kind >/dev/null 2>&1 || true
-	docker rmi routelens.local/shop:demo >/dev/null 2>&1 || true
+	docker images -q routelens.local/shop | xargs -r docker rmi -f >/dev/null
 }
 
 # images: the shop alone is ours.
@@ -28,19 +28,25 @@ images() {
 	new_part image
 	(cd k8s && CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags '-s -w' -o "$top/$part/" ./kind/shop)
 	printf 'FROM scratch\nCOPY shop /shop\nENTRYPOINT ["/shop"]\n' >"$part/Dockerfile"
-	docker build -q -t routelens.local/shop:demo "$part" >/dev/null
+	shop=routelens.local/shop:$(sha256sum "$part/shop" | cut -c 1-12) # by its content, so that pods of an older one are replaced
+	docker build -q -t "$shop" "$part" >/dev/null
 	rm -rf "$part"
 }
 
-load_images() { kind load docker-image --name "$cluster" routelens.local/shop:demo; }
+load_images() { quietly kind kind load docker-image --name "$cluster" "$shop"; }
 
-cluster_images() { :; }
+cluster_images() { echo "{name: routelens.local/shop, newTag: ${shop#*:}}"; }
 
 grafana=http://$address:13000
 dashboards() {
 	(cd dashboards && go run . -logs victorialogs -o ../build/dashboards)
-	config_map routelens-dashboards build/dashboards/grafana
-	kubectl apply -k k8s/kind/grafana >/dev/null
+	apply grafana <<-KUSTOMIZATION
+		apiVersion: kustomize.config.k8s.io/v1beta1
+		kind: Kustomization
+		resources: [../../../k8s/kind/grafana]
+		configMapGenerator:
+		- {name: routelens-dashboards, namespace: observability, files: [$(printf '../../dashboards/grafana/%s.json, ' routes route pipeline)]}
+	KUSTOMIZATION
 	kubectl rollout status deployment/grafana -n observability --timeout 240s >/dev/null
 }
 

@@ -20,8 +20,6 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	listen := flag.String("listen", ":8080", "where the services answer")
-	payments := flag.String("payments", "http://payments:8080", "where checkout has an order paid")
 	visit := flag.String("visit", "", "be the visitor of these services, such as http://catalog:8080/catalog,http://checkout:8080/checkout")
 	rate := flag.Float64("rate", 20, "requests of the visitor, in all, a second")
 	flag.Parse()
@@ -31,13 +29,13 @@ func main() {
 		visitor(ctx, strings.Split(*visit, ","), *rate)
 		return
 	}
-	if err := serve(ctx, *listen, *payments); err != nil {
+	if err := serve(ctx); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func serve(ctx context.Context, listen, payments string) error {
-	server := &http.Server{Addr: listen, Handler: services(payments)}
+func serve(ctx context.Context) error {
+	server := &http.Server{Addr: ":8080", Handler: services("http://payments:8080")}
 	answered := make(chan struct{})
 	go func() {
 		<-ctx.Done()
