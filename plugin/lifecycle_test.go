@@ -161,6 +161,56 @@ func TestABadConfigurationIsRefusedWithEveryFaultInTheLog(t *testing.T) {
 	}
 }
 
+// Istio has no filter to put in the place of one that was refused, unless it runs already: a proxy that starts would answer 500.
+func TestInIstioABadConfigurationStandsIdleWhereNoOtherRuns(t *testing.T) {
+	istio := func(t *testing.T) emulator {
+		e := emulate(t, `{"sampling":{"rate":7}}`, []byte{0})
+		e.set("xds.node.metadata.ISTIO_VERSION", "1.31.0")
+		return e
+	}
+	other := func(ago time.Duration) *presence {
+		p := &presence{data: &host.Host{}, key: nameKey + "my_plugin"}
+		p.tell(time.Now().Add(-ago))
+		return p
+	}
+	t.Run("none runs", func(t *testing.T) {
+		e := istio(t)
+		assert.Equal(t, types.OnPluginStartStatusOK, e.StartPlugin())
+		require.Len(t, e.GetErrorLogs(), 1)
+		assert.Contains(t, e.GetErrorLogs()[0], "sampling.rate")
+		assert.NotPanics(t, func() {
+			e.exchange()
+			e.Tick()
+		})
+		own := presence{data: &host.Host{}, key: nameKey + "my_plugin"}
+		assert.False(t, own.known(time.Now()), "who stands idle is nobody to be kept")
+		assert.Equal(t, types.OnPluginStartStatusOK, e.StartPlugin(), "on another thread")
+		assert.True(t, e.FinishVM())
+	})
+	t.Run("another ran long ago", func(t *testing.T) {
+		e := istio(t)
+		other(presenceTime + time.Second)
+		assert.Equal(t, types.OnPluginStartStatusOK, e.StartPlugin())
+	})
+	t.Run("another runs", func(t *testing.T) {
+		e := istio(t)
+		other(presencePeriod)
+		assert.Equal(t, types.OnPluginStartStatusFailed, e.StartPlugin())
+	})
+	t.Run("and whoever has started is known, as long as it ticks", func(t *testing.T) {
+		e := emulate(t, `{}`, []byte{0})
+		e.set("xds.node.metadata.ISTIO_VERSION", "1.31.0")
+		require.Equal(t, types.OnPluginStartStatusOK, e.StartPlugin())
+		own := presence{data: &host.Host{}, key: nameKey + "my_plugin"}
+		assert.True(t, own.known(time.Now()))
+		own.tell(time.Now().Add(-time.Hour))
+		require.False(t, own.known(time.Now()))
+		time.Sleep(presencePeriod)
+		e.Tick()
+		assert.True(t, own.known(time.Now()))
+	})
+}
+
 func TestWithoutASinkThereAreMetricsAndNoRecords(t *testing.T) {
 	e := start(t, `{}`)
 	e.exchange()

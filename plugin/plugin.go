@@ -21,6 +21,7 @@ const (
 	queuesKey = "routelens.queues"
 	limitKey  = "routelens.limit/"
 	rosterKey = "routelens.roster/"
+	nameKey   = "routelens.presence/"
 	queueName = "routelens/"
 )
 
@@ -28,16 +29,22 @@ const (
 // makes records, and may be the one whose collector ships them.
 type plugin struct {
 	host      *host.Host
-	worker    *worker
+	presence  *presence  // nil but in Istio
+	worker    *worker    // nil where the configuration was refused
 	collector *collector // nil without a sink
 	sweeper   *sweeper   // nil with one: the collector has its own
 }
 
 func (p *plugin) Start(configuration []byte) error {
+	now := time.Now()
+	if version, _ := p.host.Property([]string{"xds", "node", "metadata", "ISTIO_VERSION"}); len(version) > 0 {
+		p.presence = &presence{data: p.host, key: nameKey + p.name()}
+	}
 	c, err := config.Parse(configuration)
 	if err != nil {
-		return err
+		return p.refuse(err, now)
 	}
+	p.presence.tell(now)
 	pipeline := metrics.NewPipeline(p.host, sampling.Names(), record.Omissions())
 	id := p.identity(c.SinkID)
 	p.worker = newWorker(p.host, &c, id, pipeline)
@@ -52,12 +59,26 @@ func (p *plugin) Start(configuration []byte) error {
 	return nil
 }
 
+// refuse has the proxy keep the configuration that it has. Where that is none, Istio has nothing to put in its place, and would answer 500 to
+// every request, whichever failStrategy is set: there the plugin stands idle.
+func (p *plugin) refuse(fault error, now time.Time) error {
+	if p.presence == nil || p.presence.known(now) {
+		return fault
+	}
+	p.host.Error("configuration refused\n" + fault.Error() + "\nThere is no other in this proxy: traffic passes unseen until it is mended")
+	return nil
+}
+
+func (p *plugin) name() string {
+	name, _ := p.host.Property([]string{"plugin_name"})
+	return clean(string(name))
+}
+
 // identity names the queue: by the format of its frames, by the plugin, as vm_id
 // may be shared with others, and by the sink, as records are already in its dialect.
 func (p *plugin) identity(sinkID string) identity {
-	name, _ := p.host.Property([]string{"plugin_name"})
 	vmID, _ := p.host.Property([]string{"plugin_vm_id"})
-	return identity{vmID: string(vmID), queue: queueName + queue.Format + "/" + clean(string(name)) + "/" + sinkID, self: rand.Uint64()}
+	return identity{vmID: string(vmID), queue: queueName + queue.Format + "/" + p.name() + "/" + sinkID, self: rand.Uint64()}
 }
 
 // clean keeps a name on one line of the registry of queues.
@@ -75,9 +96,13 @@ func clean(name string) string {
 var probe func(h *host.Host, serves bool, tick time.Duration)
 
 func (p *plugin) Tick(now time.Time) {
+	if p.worker == nil {
+		return
+	}
 	if probe != nil {
 		defer func() { probe(p.host, p.worker.served, time.Since(now)) }()
 	}
+	p.presence.tell(now)
 	p.worker.tick(now)
 	if p.sweeper != nil && p.sweeper.tick(now) {
 		p.sweeper.pipeline.Waiting(0, 0) // it still shows what the last collector held

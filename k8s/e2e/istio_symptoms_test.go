@@ -14,9 +14,9 @@ import (
 	"github.com/routelens/routelens/envoy/lab"
 )
 
-// FAIL_OPEN is for a plugin that cannot be had; Envoy takes none whose configuration is refused, and has no filter at all in its place
-// where there was none before.
-func TestARefusedConfigurationStopsNewProxiesAlone(t *testing.T) {
+// FAIL_OPEN is for a plugin that cannot be had. Envoy takes none whose configuration is refused, and where there was none before would
+// answer 500: so there the plugin takes it, and does nothing.
+func TestARefusedConfigurationStopsNoTraffic(t *testing.T) {
 	registry := openRegistry(t)
 	control := openControl(t, nil)
 	good := install{overlay: "gateway", image: registry.image(t, 1).digest, generation: 1}
@@ -24,7 +24,7 @@ func TestARefusedConfigurationStopsNewProxiesAlone(t *testing.T) {
 	bad.generation, bad.labels = 2, []string{"nosuch"}
 	const words = `configuration refused[^\n]*\n[^\n]*metrics\.labels\[0\]: must be one of route, .*; found "nosuch"`
 
-	t.Run("not those that run", func(t *testing.T) {
+	t.Run("of proxies that run, which keep the one before", func(t *testing.T) {
 		proxy := control.openProxy(t, gateway(t))
 		proxy.takesNone = true
 		control.install(t, good)
@@ -36,14 +36,14 @@ func TestARefusedConfigurationStopsNewProxiesAlone(t *testing.T) {
 		time.Sleep(time.Second)
 		settle(t, proxy.Envoy, control.store, tr.end(t)).eachOnce(t)
 	})
-	t.Run("those that start, until it is right", func(t *testing.T) {
+	t.Run("nor of those that start, which measure nothing until it is right", func(t *testing.T) {
 		control.install(t, bad)
 		proxy := control.openProxy(t, gateway(t))
-		proxy.takesNone = true
-		proxy.logs(t, time.Minute, words)
-		proxy.answers(t, http.StatusInternalServerError)
-		control.install(t, good)
+		proxy.logs(t, time.Minute, words+`[^\n]*\n[^\n]*traffic passes unseen`)
 		proxy.answers(t, http.StatusOK)
+		good.generation = 3
+		control.install(t, good)
+		proxy.runs(t, time.Minute, "x-3")
 	})
 }
 
