@@ -257,6 +257,16 @@ istio-live: $(artifacts)
 		ROUTELENS_ISTIO=$$(cd ../../publish/consumers/istio && go list -m -f '{{.Dir}}' istio.io/istio) \
 		go test -tags istio -count=1 -timeout 30m $(E2EFLAGS) ./...
 
+.PHONY: test-gateway
+test-gateway: build/publish envoy-gateway envoy-bin victoria-logs ## slow: Envoy Gateway itself runs its overlay, under load, with changes and faults (Linux); E2EFLAGS='-run Name -v' for some
+	@.ci/setup/tinygo --at-hand && compiler=tinygo || compiler=go; \
+	$(MAKE) --no-print-directory gateway-live COMPILERS=$$compiler
+
+.PHONY: gateway-live
+gateway-live: $(artifacts)
+	@$(k8s_e2e) ROUTELENS_ENVOY_GATEWAY=$(CURDIR)/.cache/bin/envoy-gateway \
+		go test -tags gateway -count=1 -timeout 20m -exec $(CURDIR)/.ci/apart $(E2EFLAGS) ./...
+
 .PHONY: fuzz
 fuzz: go ## run every fuzz target for FUZZTIME (30s) each
 	@FUZZTIME=$(FUZZTIME) .ci/fuzz
@@ -284,7 +294,7 @@ $(empty.tinygo): plugin/tinygo-target.json | tinygo
 go:
 	@.ci/setup/go
 
-.PHONY: tinygo envoy-bin victoria-logs prometheus otelcol loki opensearch kube-apiserver pilot-agent
+.PHONY: tinygo envoy-bin victoria-logs prometheus otelcol loki opensearch kube-apiserver pilot-agent envoy-gateway
 tinygo: ## TinyGo: from PATH, else built from its Go module (on Debian; elsewhere this says what to install)
 	@.ci/setup/tinygo
 
@@ -305,6 +315,9 @@ opensearch: ## OpenSearch, for test-sinks: by Maven; needs a JDK (17 to 23) and 
 
 kube-apiserver: ## a Kubernetes API server and etcd, for test-k8s: built from their Go modules
 	@.ci/setup/kubernetes kube-apiserver etcd
+
+envoy-gateway: ## Envoy Gateway, for test-gateway: built from its Go module (8 min of CPU)
+	@.ci/setup/envoy-gateway
 
 pilot-agent: ## Istio's agent, for test-istio: built from its Go module
 	@.ci/setup/istio

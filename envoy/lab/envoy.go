@@ -127,6 +127,11 @@ func (e *Envoy) listenerUpdates(ctx context.Context) (updates, error) {
 	return updates{stats.Sum("envoy_listener_manager_lds_update_success"), stats.Sum("envoy_listener_manager_lds_update_rejected")}, err
 }
 
+// Page reads a page of the admin's.
+func (e *Envoy) Page(ctx context.Context, path string) ([]byte, error) {
+	return fetch(ctx, e.Admin+path)
+}
+
 // ready: Envoy says so, and its listener is open.
 func (e *Envoy) ready(ctx context.Context) (string, bool) {
 	ready, err := fetch(ctx, e.Admin+"/ready")

@@ -24,14 +24,19 @@ type operation struct {
 // set is the operation for a place that may not be there yet.
 func set(path string, value any) operation { return operation{"add", path, value} }
 
-// overlay renders a folder of k8s/ as users do who keep their changes in a kustomization of their own; changes are by kind.
-func overlay(t testing.TB, folder string, changes map[string][]operation) string {
+// overlay renders a folder of k8s/ as users do who keep their changes in a kustomization of their own; changes are by kind. components are
+// folders of k8s/ too.
+func overlay(t testing.TB, folder string, changes map[string][]operation, components ...string) string {
 	t.Helper()
 	k8s, err := filepath.Abs("..")
 	require.NoError(t, err)
 	dir := t.TempDir()
 	resource, err := filepath.Rel(dir, filepath.Join(k8s, folder))
 	require.NoError(t, err)
+	for i, component := range components {
+		components[i], err = filepath.Rel(dir, filepath.Join(k8s, component))
+		require.NoError(t, err)
+	}
 	type patch struct {
 		Target map[string]string `json:"target"`
 		Patch  string            `json:"patch"`
@@ -43,7 +48,7 @@ func overlay(t testing.TB, folder string, changes map[string][]operation) string
 		patches = append(patches, patch{map[string]string{"kind": kind}, string(text)})
 	}
 	own, err := yaml.Marshal(map[string]any{
-		"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": []string{resource}, "patches": patches,
+		"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": []string{resource}, "components": components, "patches": patches,
 	})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "kustomization.yaml"), own, 0o600))
