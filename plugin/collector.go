@@ -79,7 +79,9 @@ const (
 
 	// For how long who was held up sends nothing. Envoy's main thread is held up as it compiles the code that replaces this VM, and hears
 	// of what became due meanwhile before it lets the VM go: what was sent then would remain unconfirmed. So it is left to whoever follows.
+	// Not again within a while: a thread that is held up all the time would send nothing at all.
 	suspension = 300 * time.Millisecond
+	noneAgain  = 2 * time.Second // enough for another to take over
 )
 
 func newCollector(h proxy, c *config.Config, id identity, pipeline *metrics.Pipeline) *collector {
@@ -159,7 +161,7 @@ func (k *collector) tick(now time.Time, serving bool) (finished bool) {
 // renew tells the roster what is held, and learns where this context stands.
 func (k *collector) renew(now time.Time, patience time.Duration) queue.Standing {
 	standing := k.roster.Tick(now, k.exporter.Holding(), patience)
-	if !k.renewed.IsZero() && k.heldUp(now) {
+	if !k.renewed.IsZero() && k.heldUp(now) && now.Sub(k.suspended) > noneAgain {
 		k.suspended = now.Add(suspension)
 	}
 	k.renewed = now

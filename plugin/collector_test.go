@@ -143,6 +143,16 @@ func TestWhoWasHeldUpSendsNothingBeforeItKnowsThatItStays(t *testing.T) {
 		_, a := backlog(t, trustTime)
 		assert.NotEmpty(t, a.calls)
 	})
+	t.Run("but not who is held up all the time, and would never send", func(t *testing.T) {
+		const every = trustTime + 100*time.Millisecond // too short for another to take over
+		w, a := backlog(t, every)
+		for range 4 {
+			w.now = w.now.Add(every)
+			a.collector.step(w.now) // it hears of the queue first
+			a.collector.tick(w.now, false)
+		}
+		assert.NotEmpty(t, a.calls)
+	})
 }
 
 func TestWhoServesOrLeavesTakesTheLeaseLast(t *testing.T) {
