@@ -235,15 +235,20 @@ func TestEveryMetricOfThePipelineIsThereFromTheStart(t *testing.T) {
 // In Istio the old VM goes as soon as the new one has started, and what nobody defines begins at zero again.
 func TestEverySeriesOfTheVMBeforeIsThereFromTheStart(t *testing.T) {
 	e := emulate(t, "", []byte{0})
-	const many = 2*adoptions + 1
+	const many = adoptionsAtStart + 1
 	before := metrics.NewBudget(&host.Host{}, seriesKey, many)
+	name := func(n int) string { return metrics.Label(metrics.LabelRoute, fmt.Sprint(n)) }
 	for n := range many {
-		before.Admit(metrics.Label(metrics.LabelRoute, fmt.Sprint(n)))
+		before.Admit(name(n))
 	}
 	require.Equal(t, types.OnPluginStartStatusOK, e.StartPlugin())
-	for n := range many {
-		e.count(metrics.Label(metrics.LabelRoute, fmt.Sprint(n)) + metrics.Requests)
+	for n := range adoptionsAtStart {
+		e.count(name(n) + metrics.Requests)
 	}
+	_, err := e.GetCounterMetric(name(many-1) + metrics.Requests)
+	require.Error(t, err, "a start is not to take for ever")
+	e.Tick()
+	e.count(name(many-1) + metrics.Requests)
 }
 
 func TestTheLimitsAreTold(t *testing.T) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"math"
 	"math/rand/v2"
 	"time"
 
@@ -45,9 +44,8 @@ func newWorker(h *host.Host, c *config.Config, id identity, pipeline *metrics.Pi
 		sampler:   sampling.New(c.Sampling, rand.Uint64()),
 		limiter:   sampling.NewLimiter(h, limitKey+id.queue, c.Sampling.MaxPerSecond, time.Now()),
 	}
-	// All at once, before the first tick: where Envoy is given another filter (as Istio does), not another listener, no drain time
-	// keeps the VM before.
-	w.adopt(math.MaxInt)
+	// Before the first tick: where Envoy is given another filter (as Istio does), not another listener, no drain time keeps the VM before.
+	w.adopt(adoptionsAtStart)
 	return w
 }
 
@@ -151,8 +149,11 @@ func (w *worker) send(frame *queue.Builder) {
 	frame.Reset()
 }
 
-// adoptions bounds the series that a tick defines: about 0.2 ms of work.
-const adoptions = 64
+// The most series that are defined at a time, in which a worker serves nobody.
+const (
+	adoptions        = 64     // on a tick: about 0.2 ms
+	adoptionsAtStart = 10_000 // once: twice what metrics.max_series is by default
+)
 
 func (w *worker) tick(now time.Time) {
 	w.limiter.Tick(now)
