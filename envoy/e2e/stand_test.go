@@ -5,7 +5,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -102,9 +101,6 @@ func open(t *testing.T, o standOptions) *stand {
 	return s
 }
 
-// trouble is what Envoy logs when a plugin crashes.
-var trouble = regexp.MustCompile(`(?i).*(Uncaught RuntimeError|proxy_on_\w+ failed|panic: ).*`)
-
 func (s *stand) close(t *testing.T) {
 	s.audit.end()
 	assert.NotZero(t, s.audit.samples, "of the stats; the last failure: %v", s.audit.failure)
@@ -112,7 +108,7 @@ func (s *stand) close(t *testing.T) {
 	assert.NoError(t, s.Envoy.Stop())
 	log, err := os.ReadFile(s.Log)
 	assert.NoError(t, err)
-	assert.Empty(t, trouble.FindAllString(string(log), 5), "Envoy's log")
+	assert.Empty(t, lab.Crashes(string(log)), "Envoy's log")
 	if t.Failed() {
 		t.Logf("Envoy's log ends:\n%s", log[max(0, len(log)-3000):])
 	}

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -195,3 +196,8 @@ func fetch(ctx context.Context, page string, parameters ...string) ([]byte, erro
 	}
 	return body, err
 }
+
+var crashes = regexp.MustCompile(`(?i).*(Uncaught RuntimeError|proxy_on_\w+ failed|panic: ).*`)
+
+// Crashes are what an Envoy's log says of plugins that crash, the first lines of it.
+func Crashes(log string) []string { return crashes.FindAllString(log, 5) }

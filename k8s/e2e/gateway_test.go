@@ -140,15 +140,12 @@ extensionApis: {enableBackend: true}
 	}))
 }
 
-// crashes are what Envoy logs of plugins that crash.
-var crashes = regexp.MustCompile(`(?i).*(Uncaught RuntimeError|proxy_on_\w+ failed|panic: ).*`)
-
 func (g *envoyGateway) close(t testing.TB, process *lab.Process) {
 	if process.Failed() == nil {
 		assert.NoError(t, process.Stop())
 	}
 	log := logged(t, process)
-	assert.Empty(t, crashes.FindAllString(log, 5), "Envoy's log")
+	assert.Empty(t, lab.Crashes(log), "Envoy's log")
 	if t.Failed() {
 		t.Logf("Envoy Gateway's log ends:\n%s", log[max(0, len(log)-6000):])
 	}

@@ -182,7 +182,7 @@ func (c *control) startProxy(t testing.TB, o proxyOptions) *proxy {
 	}
 	t.Cleanup(func() {
 		assert.NoError(t, p.Stop())
-		assert.Empty(t, trouble.FindAllString(p.log(t), 5), "the log of agent and Envoy")
+		assert.Empty(t, lab.Crashes(p.log(t)), "the log of agent and Envoy")
 		assert.Equal(t, p.takesNone, strings.Contains(p.log(t), "gRPC config for type."), "Envoy rejected a configuration, as its log says")
 		showIfFailed(t, process)
 	})
@@ -216,9 +216,6 @@ func (p *proxy) ready(ctx context.Context) (string, bool) {
 	listeners, err := get(ctx, p.Admin+"/listeners")
 	return state + listeners, err == nil && (strings.Contains(listeners, p.control.Gateway) || strings.Contains(listeners, p.control.Inbound))
 }
-
-// trouble is what Envoy logs when a plugin crashes.
-var trouble = regexp.MustCompile(`(?i).*(Uncaught RuntimeError|proxy_on_\w+ failed|panic: ).*`)
 
 func (p *proxy) log(t testing.TB) string { return string(read(t, p.Log)) }
 
