@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,24 +20,25 @@ import (
 // pilot-agent starts Envoy, and mounts are made for both.
 func TestWhatRunsAloneLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
+	length := fmt.Sprint(100_000_000 + os.Getpid()) // of a sleep that is nobody else's
 	p, err := lab.Start(lab.Command{
 		Name: "alone", Binary: "/bin/sh", Dir: dir, In: true, Alone: true,
-		Args: []string{"-c", `mkdir m && mount -t tmpfs tmpfs m && touch m/seen && { sleep 987654 & wait; }`},
+		Args: []string{"-c", `mkdir m && mount -t tmpfs tmpfs m && touch m/seen && { sleep "$0" & wait; }`, length},
 	})
 	require.NoError(t, err)
 	require.NoError(t, p.Serves(t.Context(), 10*time.Second, func(context.Context) (string, bool) {
-		return "", len(sleeping(t)) == 1
+		return "", len(sleeping(t, length)) == 1
 	}))
 	assert.NoFileExists(t, filepath.Join(dir, "m/seen"))
 	assert.Error(t, p.Stop(), "a shell that is the first of its processes is deaf to SIGTERM")
-	assert.Empty(t, sleeping(t))
+	assert.Empty(t, sleeping(t, length))
 }
 
-func sleeping(t testing.TB) (found []string) {
+func sleeping(t testing.TB, length string) (found []string) {
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	require.NoError(t, err)
 	for _, file := range files {
-		if line, err := os.ReadFile(file); err == nil && strings.HasPrefix(string(line), "sleep\x00987654") {
+		if line, err := os.ReadFile(file); err == nil && strings.HasPrefix(string(line), "sleep\x00"+length+"\x00") {
 			found = append(found, file)
 		}
 	}
