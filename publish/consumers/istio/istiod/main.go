@@ -1,7 +1,7 @@
 // Command istiod is Istio's control plane without a cluster: istiod's own server, whose resources are the YAML files of a folder, which it
 // watches, and Secrets those given. The tests of k8s/e2e run it.
 //
-//	istiod -resources DIR -mesh FILE -xds HOST:PORT [-listen HOST:PORT -pki DIR] [-secrets FILE]
+//	istiod -resources DIR -mesh FILE -listen HOST:PORT -pki DIR -secrets DIR
 package main
 
 import (
