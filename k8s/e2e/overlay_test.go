@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,6 +34,7 @@ func overlay(t testing.TB, folder string, changes map[string][]operation, compon
 	dir := t.TempDir()
 	resource, err := filepath.Rel(dir, filepath.Join(k8s, folder))
 	require.NoError(t, err)
+	components = slices.Clone(components) // the caller's go into another overlay, too
 	for i, component := range components {
 		components[i], err = filepath.Rel(dir, filepath.Join(k8s, component))
 		require.NoError(t, err)
