@@ -79,7 +79,9 @@ A value is at most 200 bytes; what would break a name is turned to ` + "`_`" + `
 that is neither one of RFC 9110's nor ` + "`PATCH`" + ` is ` + "`_OTHER`" + `; a response that was never begun has the code ` + "`0`" + `.
 
 Istio's labels have the values of Istio's own metrics ([records.md](records.md) says where they come from): one that is not known is ` + "`unknown`" + `, a revision ` + "`latest`" + `; so they are in a proxy
-that is not Istio's. For what is no service of the mesh Istio takes the host that the client asked for; here it is ` + "`unknown`" + `, as clients make no values. Istio's ` + "`source_cluster` and `destination_cluster`" + ` are not among them. Its proxies take labels out of names only where ` + "`extraStatTags`" + ` has them, Istio's own too
+that is not Istio's. For what is no service of the mesh Istio takes the host that the client asked for; here it is ` + "`unknown`" + `, as clients make no values.
+What a peer says of itself they can make, where they reach the proxy without a certificate: ` + "`source_workload`, `source_workload_namespace`, `source_canonical_…`, `source_app`, `source_version`" + `. Choose those only where
+all callers are of the mesh: else anyone may use ` + "`metrics.max_series`" + ` up. Istio's ` + "`source_cluster` and `destination_cluster`" + ` are not among them. Its proxies take labels out of names only where ` + "`extraStatTags`" + ` has them, Istio's own too
 ([kubernetes.md](kubernetes.md)).
 
 ## Reasons why a record was dropped
