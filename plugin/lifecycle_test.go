@@ -209,6 +209,21 @@ func TestInIstioABadConfigurationStandsIdleWhereNoOtherRuns(t *testing.T) {
 		e.Tick()
 		assert.True(t, own.known(time.Now()))
 	})
+	t.Run("but not who only waits for answers before it goes", func(t *testing.T) {
+		e := emulate(t, shipping, []byte{0})
+		e.set("xds.node.metadata.ISTIO_VERSION", "1.31.0")
+		require.Equal(t, types.OnPluginStartStatusOK, e.StartPlugin())
+		e.Tick()
+		e.exchange()
+		e.ship()
+		require.NotEmpty(t, e.calls())
+		require.False(t, e.FinishVM())
+		own := presence{data: &host.Host{}, key: nameKey + "my_plugin"}
+		own.tell(time.Now().Add(-time.Hour))
+		time.Sleep(presencePeriod)
+		e.Tick()
+		assert.False(t, own.known(time.Now()))
+	})
 }
 
 func TestWithoutASinkThereAreMetricsAndNoRecords(t *testing.T) {

@@ -29,7 +29,7 @@ const (
 // makes records, and may be the one whose collector ships them.
 type plugin struct {
 	host      *host.Host
-	presence  *presence  // nil but in Istio
+	presence  *presence  // nil but in Istio, and there once the configuration goes
 	worker    *worker    // nil where the configuration was refused
 	collector *collector // nil without a sink
 	sweeper   *sweeper   // nil with one: the collector has its own
@@ -122,6 +122,7 @@ func (p *plugin) Done(now time.Time) bool {
 	if p.worker == nil { // never started
 		return true
 	}
+	p.presence = nil // it serves nobody any more, however long it waits for answers
 	p.worker.flush()
 	return p.collector == nil || p.collector.leave(now)
 }
