@@ -5,8 +5,8 @@ package e2e
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -61,10 +61,12 @@ func buckets(t testing.TB, o proxyOptions) (bounds []float64) {
 }
 
 func scrape(t testing.TB, page string) map[string]*dto.MetricFamily {
-	text, err := get(t.Context(), page)
+	response, err := http.Get(page)
 	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusOK, response.StatusCode)
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	families, err := parser.TextToMetricFamilies(response.Body)
 	require.NoError(t, err)
 	return families
 }

@@ -7,9 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -213,7 +211,8 @@ func (p *proxy) ready(ctx context.Context) (string, bool) {
 	if !ok {
 		return state, false
 	}
-	listeners, err := get(ctx, p.Admin+"/listeners")
+	page, err := p.Page(ctx, "/listeners")
+	listeners := string(page)
 	return state + listeners, err == nil && (strings.Contains(listeners, p.control.Gateway) || strings.Contains(listeners, p.control.Inbound))
 }
 
@@ -221,7 +220,8 @@ func (p *proxy) log(t testing.TB) string { return string(read(t, p.Log)) }
 
 // extension is what the proxy runs at the place of the plugin: its configuration as Envoy has it, once pilot-agent is through with it.
 func (p *proxy) extension(ctx context.Context) (string, error) {
-	return get(ctx, p.Admin+"/config_dump?resource=ecds_filters")
+	page, err := p.Page(ctx, "/config_dump?resource=ecds_filters")
+	return string(page), err
 }
 
 // runs waits until what the proxy runs says all of that.
@@ -304,23 +304,6 @@ func listening(address string) func(context.Context) (string, bool) {
 		conn.Close()
 		return "", true
 	}
-}
-
-func get(ctx context.Context, page string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("GET %s: %s", page, response.Status)
-	}
-	return string(body), err
 }
 
 func showIfFailed(t testing.TB, p *lab.Process) {
