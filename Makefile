@@ -123,7 +123,7 @@ dashboards-schema: ## hold the dashboards to Grafana's own schema, units and tra
 # 1: without pulling an image, and without Docker; as root, on Debian.
 export OFFLINE
 .PHONY: kind-demo
-kind-demo: plugin build/publish ## a cluster by kind with Istio, a shop, and the plugin pulled from a registry in it; OFFLINE=1 pulls no image (25 min the first time)
+kind-demo: plugin build/publish ## a cluster by kind with Istio, a shop, and the plugin pulled from a registry in it; OFFLINE=1 pulls no image (28 min the first time)
 	@k8s/kind/demo up
 
 .PHONY: kind-demo-down
