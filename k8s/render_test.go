@@ -161,6 +161,12 @@ func TestTheKustomizationOfTheDocsRenders(t *testing.T) {
 	_, spec := installed(t, render(t, dir))
 	assert.Contains(t, own, spec["url"])
 	assert.Equal(t, map[string]any{"matchLabels": map[string]any{"istio": "public-gateway"}}, spec["selector"])
+
+	const secret = "components: [routelens/k8s/pull-secret]" // which the page says to add
+	require.Contains(t, page, "`"+secret+"`")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(own+secret+"\n"), 0o600))
+	_, spec = installed(t, render(t, dir))
+	assert.Equal(t, "routelens-registry", spec["imagePullSecret"])
 }
 
 func TestEnvoyGatewaysSinkIsTheRouteThatIsThere(t *testing.T) {
