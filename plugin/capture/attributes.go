@@ -68,7 +68,7 @@ func newSet(host Source, attributes []attribute) *set {
 			careful[i] = `"` + name + `" in ` + message + `?` + message + `["` + name + `"]:""`
 			path = append(strings.Split(message, "."), name)
 		} else if careful[i] = a.path; !isExpression(a.path) {
-			careful[i] = "has(" + a.path + ")?" + a.path + ":''"
+			careful[i] = ifThere(a.path)
 			path = strings.Split(a.path, ".")
 		}
 		s.paths = append(s.paths, path)

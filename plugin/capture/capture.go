@@ -28,8 +28,9 @@ type Passed struct {
 // the rest, for those that are kept.
 type Capturer struct {
 	host    Source
-	plan           // nothing yet, while there are sides
-	sides   []plan // in Istio: those of the source and of the destination
+	facts   *set   // for every exchange
+	details *set   // for those that are kept
+	istio   *istio // nil where it is not wanted, or the proxy is not Istio's
 	tls     *set   // where the client's connection is TLS
 	failure *set   // where something went wrong
 	hashed  bool   // the decision needs a trace id or a request id
@@ -41,18 +42,6 @@ type Capturer struct {
 	redact  *redact.Redactor
 	bodies  *bodies       // nil where none is recorded
 	record  record.Record // reused: one stream ends at a time
-}
-
-// plan is what is read.
-type plan struct {
-	facts   *set   // for every exchange
-	details *set   // for those that are kept
-	istio   *istio // nil where it is not wanted, or the proxy is not Istio's
-}
-
-func newPlan(host Source, c *config.Config, x *istio) plan {
-	first, later := split(c, x)
-	return plan{newSet(host, first), newSet(host, later), x}
 }
 
 // New prepares a Capturer. What every exchange needs hangs on the labels and on
@@ -69,15 +58,9 @@ func New(host Source, c *config.Config, budget Budget) *Capturer {
 		redact:  redact.New(&c.Redact),
 	}
 	k.bodies = newBodies(host, c, k.routes, k.redact)
-	for _, x := range newIstios(host, c) {
-		k.sides = append(k.sides, newPlan(host, c, x))
-	}
-	switch len(k.sides) {
-	case 0:
-		k.plan = newPlan(host, c, nil)
-	case 1:
-		k.plan, k.sides = k.sides[0], nil
-	}
+	k.istio = newIstio(host, c)
+	first, later := split(c, k.istio)
+	k.facts, k.details = newSet(host, first), newSet(host, later)
 	k.tls, k.failure = newSet(host, tlsAttributes), newSet(host, failureAttributes)
 	return k
 }
@@ -103,9 +86,6 @@ func (k *Capturer) Decide(p *Passed) *record.Record {
 		RequestBody: p.RequestBody, ResponseBody: p.ResponseBody, Drawn: p.drawn,
 		RequestHeaders: r.RequestHeaders[:0], ResponseHeaders: r.ResponseHeaders[:0], RespTrailers: r.RespTrailers[:0],
 	}
-	if k.sides != nil {
-		k.chooseSide()
-	}
 	if k.istio != nil {
 		k.istio.begin(r)
 	}
@@ -128,13 +108,6 @@ func (k *Capturer) Decide(p *Passed) *record.Record {
 	}
 	r.Route = k.routes.Name(r.Route, r.Path)
 	return r
-}
-
-func (k *Capturer) chooseSide() {
-	if k.plan = k.sides[0]; inward(k.host) {
-		k.plan = k.sides[1]
-	}
-	k.sides = nil
 }
 
 var responseFlags = []string{"response", "flags"}

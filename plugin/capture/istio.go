@@ -12,32 +12,27 @@ import (
 // istio reads what a proxy of Istio's knows of the two ends of an exchange. The
 // names are those of Istio's own filters, in Envoy's contrib/istio.
 type istio struct {
-	own     record.Istio // what the proxy knows of itself, the same for every exchange
-	now     record.Istio // reused
-	records bool         // they have it, not labels alone
+	self     record.Workload
+	waypoint bool         // it stands between the two ends
+	now      record.Istio // reused
+	records  bool         // they have it, not labels alone
 }
 
-// newIstios answers nil where the proxy is not Istio's, or nobody asks for it:
-// else the proxy at the source and at the destination, as the host tells which it
-// is only once there is an exchange.
-func newIstios(host Source, c *config.Config) []*istio {
+// newIstio answers nil where the proxy is not Istio's, or nobody asks for it.
+func newIstio(host Source, c *config.Config) *istio {
 	asked := slices.ContainsFunc(record.IstioLabels, func(label string) bool { return labelled(c, label) })
 	if !asked && !(c.Istio && c.Sink.Enabled()) || ofNode(host, "metadata", "ISTIO_VERSION") == "" {
 		return nil
 	}
-	if strings.HasPrefix(ofNode(host, "id"), "waypoint~") { // it stands between the two
-		return []*istio{{own: record.Istio{Reporter: waypoint}, records: c.Istio}}
+	if strings.HasPrefix(ofNode(host, "id"), "waypoint~") {
+		return &istio{waypoint: true, records: c.Istio}
 	}
-	self := record.Workload{
+	return &istio{records: c.Istio, self: record.Workload{
 		Name: ofNode(host, "metadata", "WORKLOAD_NAME"), Namespace: ofNode(host, "metadata", "NAMESPACE"),
 		CanonicalService:  ofNode(host, "metadata", "LABELS", "service.istio.io/canonical-name"),
 		CanonicalRevision: ofNode(host, "metadata", "LABELS", "service.istio.io/canonical-revision"),
 		App:               ofNode(host, "metadata", "LABELS", "app"), Version: ofNode(host, "metadata", "LABELS", "version"),
-	}
-	return []*istio{
-		{own: record.Istio{Reporter: source, Source: self}, records: c.Istio},
-		{own: record.Istio{Reporter: destination, Destination: self}, records: c.Istio},
-	}
+	}}
 }
 
 // The reporters.
@@ -47,25 +42,24 @@ const (
 	waypoint    = "waypoint"
 )
 
-// inward tells whether the current stream came by a listener for what goes to the
-// proxy's own workload (envoy.config.core.v3.TrafficDirection). A plugin's context
-// has streams of one direction alone.
-func inward(host Source) bool {
-	direction, _ := host.Property([]string{"xds", "listener_direction"})
-	return number(direction) == 1
-}
-
 // ofNode is a text of the node in the proxy's bootstrap.
 func ofNode(host Source, path ...string) string {
 	value, _ := host.Property(append([]string{"xds", "node"}, path...))
 	return text(value)
 }
 
-// begin gives an exchange its Istio.
+// begin gives an exchange its Istio. At which end the proxy is, the listener's
+// direction tells (envoy.config.core.v3.TrafficDirection), which is read first:
+// what goes out and what comes in may pass the same context of the plugin.
 func (x *istio) begin(r *record.Record) {
-	x.now = x.own
+	if x.now = (record.Istio{Reporter: source, Source: x.self}); x.waypoint {
+		x.now.Reporter = waypoint
+	}
 	r.Istio = &x.now
 }
+
+// inward is the proxy at the destination.
+func (x *istio) inward() { x.now = record.Istio{Reporter: destination, Destination: x.self} }
 
 // settle fills in what follows from what was read. As in Istio, a namespace that
 // is proven by a certificate goes before one that is only claimed.
@@ -127,22 +121,41 @@ func (x *istio) hide(redact *redact.Redactor) {
 // found out of it; that of a destination, failing that, by its endpoint's metadata.
 func (x *istio) attributes() []asking {
 	services := asking{ofService, attribute{istioServices, setServices, always}}
-	peer := asking{ofPrincipal("source_"), attribute{principal("peer"), func(r *record.Record, v []byte) { r.Istio.Source.Principal = shown(v) }, always}}
-	from := asking{ofPeer("source_"), attribute{"filter_state.downstream_peer", func(r *record.Record, v []byte) { setPeer(&r.Istio.Source, v) }, maybe}}
-	to := []asking{
-		{ofPeer("destination_"), attribute{"filter_state.upstream_peer", func(r *record.Record, v []byte) { setPeer(&r.Istio.Destination, v) }, maybe}},
-		{ofPeer("destination_"), attribute{istioEndpoint, setEndpoint, always}},
+	if x.waypoint {
+		to := asking{ofPeer("destination_"), attribute{"filter_state.upstream_peer", func(r *record.Record, v []byte) { setPeer(&r.Istio.Destination, v) }, maybe}}
+		endpoint := asking{ofPeer("destination_"), attribute{istioEndpoint, setEndpoint, always}}
+		from := asking{ofPeer("source_"), attribute{"filter_state.downstream_peer", func(r *record.Record, v []byte) { setPeer(&r.Istio.Source, v) }, maybe}}
+		peer := asking{ofPrincipal("source_"), attribute{principal("peer"), func(r *record.Record, v []byte) { r.Istio.Source.Principal = shown(v) }, always}}
+		return []asking{to, endpoint, services, from, peer}
 	}
-	switch x.own.Reporter {
-	case destination:
-		return []asking{services, from, peer,
-			{[]string{"destination_principal"}, attribute{principal("local"), func(r *record.Record, v []byte) { r.Istio.Destination.Principal = shown(v) }, always}}}
-	case waypoint:
-		return append(to, services, from, peer)
+	direction := asking{record.IstioLabels, attribute{"xds.listener_direction", func(_ *record.Record, v []byte) {
+		if number(v) == 1 {
+			x.inward()
+		}
+	}, maybe}}
+	peers := append(ofPeer("source_"), ofPeer("destination_")...)
+	principals := append(ofPrincipal("source_"), ofPrincipal("destination_")...)
+	return []asking{direction, services,
+		{peers, attribute{either(ifThere("filter_state.downstream_peer"), ifThere("filter_state.upstream_peer")),
+			func(r *record.Record, v []byte) { setPeer(x.far(), v) }, always}},
+		{ofPeer("destination_"), attribute{either("''", istioEndpoint), setEndpoint, always}},
+		{principals, attribute{either(principal("peer"), ifThere("upstream.uri_san_peer_certificate")), func(r *record.Record, v []byte) { x.far().Principal = shown(v) }, always}},
+		{principals, attribute{either(principal("local"), ifThere("upstream.uri_san_local_certificate")), func(r *record.Record, v []byte) { x.near().Principal = shown(v) }, always}}}
+}
+
+// near is the proxy's own end, far the other.
+func (x *istio) near() *record.Workload {
+	if x.now.Reporter == destination {
+		return &x.now.Destination
 	}
-	return append(to, services,
-		asking{ofPrincipal("destination_"), attribute{"upstream.uri_san_peer_certificate", func(r *record.Record, v []byte) { r.Istio.Destination.Principal = text(v) }, maybe}},
-		asking{[]string{"source_principal"}, attribute{"upstream.uri_san_local_certificate", func(r *record.Record, v []byte) { r.Istio.Source.Principal = text(v) }, maybe}})
+	return &x.now.Source
+}
+
+func (x *istio) far() *record.Workload {
+	if x.now.Reporter == destination {
+		return &x.now.Source
+	}
+	return &x.now.Destination
 }
 
 var ofService = labelsOf("destination_service", "", "_name", "_namespace")
@@ -169,6 +182,13 @@ const (
 	istioEndpoint = `(has(xds.upstream_host_metadata)&&xds.upstream_host_metadata!=null&&has(xds.upstream_host_metadata.filter_metadata.istio)&&` +
 		`has(xds.upstream_host_metadata.filter_metadata.istio.workload)?xds.upstream_host_metadata.filter_metadata.istio.workload:'')`
 )
+
+// either is an expression for what is asked of exchanges that come in, or that go out.
+func either(in, out string) string {
+	return "((has(xds.listener_direction)&&xds.listener_direction==1)?(" + in + "):(" + out + "))"
+}
+
+func ifThere(path string) string { return "has(" + path + ")?" + path + ":''" }
 
 // principal is an expression for the identity of one end of the connection, peer or
 // local. Where that is within a tunnel, Istio keeps the tunnel's.

@@ -71,49 +71,42 @@ func TestTheTwoEndsOfAnExchange(t *testing.T) {
 		name       string
 		attributes map[string]string
 		want       record.Istio
-		plain      *record.Istio // without CEL, if that is another
 	}{
 		{"at the destination",
 			map[string]string{"xds.listener_direction": "inbound", downstreamPeer: web, services: cartService, theirs: webID, ours: cartID, "xds.cluster_name": "inbound|8080||",
 				upstreamPeer: "never asked for", upstreams: "nor this"},
 			record.Istio{Reporter: "destination", Source: of(webWorkload, webID), Destination: of(cart, cartID),
-				Service: "cart.shop.svc.cluster.local", ServiceName: "cart", ServiceNamespace: "shop"},
-			&record.Istio{Reporter: "destination", Source: webWorkload, Destination: cart}},
+				Service: "cart.shop.svc.cluster.local", ServiceName: "cart", ServiceNamespace: "shop"}},
 		{"at the destination, by a tunnel",
 			map[string]string{"xds.listener_direction": "inbound", downstreamPeer: web, tunnelPeer: webID, "filter_state['io.istio.local_principal']": "-", theirs: cartID},
-			record.Istio{Reporter: "destination", Source: of(webWorkload, webID), Destination: cart},
-			&record.Istio{Reporter: "destination", Source: webWorkload, Destination: cart}},
+			record.Istio{Reporter: "destination", Source: of(webWorkload, webID), Destination: cart}},
 		{"at the destination, from outside of the mesh",
 			map[string]string{"xds.listener_direction": "inbound", "xds.cluster_name": "InboundPassthroughCluster"},
-			record.Istio{Reporter: "destination", Destination: cart, ServiceName: "InboundPassthroughCluster"}, nil},
+			record.Istio{Reporter: "destination", Destination: cart, ServiceName: "InboundPassthroughCluster"}},
 		{"at the source",
 			map[string]string{"xds.listener_direction": "outbound", upstreamPeer: web, endpoint: "web-v0;nowhere;web;v0;c", upstreams: webID, toUpstream: cartID,
 				services: cartService, downstreamPeer: "never asked for", theirs: "nor this"},
 			record.Istio{Reporter: "source", Source: of(cart, cartID), Destination: of(webWorkload, webID),
-				Service: "cart.shop.svc.cluster.local", ServiceName: "cart", ServiceNamespace: "shop"},
-			&record.Istio{Reporter: "source", Source: of(cart, cartID), Destination: of(webWorkload, webID)}},
+				Service: "cart.shop.svc.cluster.local", ServiceName: "cart", ServiceNamespace: "shop"}},
 		{"at the source, where the endpoint alone is known",
 			map[string]string{"xds.listener_direction": "outbound", endpoint: "web-v1;front;web;v1;Kubernetes", "xds.cluster_name": "outbound|80|v1|web.front.svc.cluster.local"},
 			record.Istio{Reporter: "source", Source: cart, Destination: record.Workload{Name: "web-v1", Namespace: "front", CanonicalService: "web", CanonicalRevision: "v1"},
-				Service: "web.front.svc.cluster.local", ServiceName: "web", ServiceNamespace: "front"},
-			&record.Istio{Reporter: "source", Source: cart, Service: "web.front.svc.cluster.local", ServiceName: "web", ServiceNamespace: "front"}},
+				Service: "web.front.svc.cluster.local", ServiceName: "web", ServiceNamespace: "front"}},
 		{"at a gateway, to a host outside",
 			map[string]string{"xds.node.id": "router~10.0.0.1~gw.istio-system~x", "xds.cluster_name": "outbound|443||api.svc.example.com", endpoint: "broken;by;semicolons"},
-			record.Istio{Reporter: "source", Source: cart, Service: "api.svc.example.com", ServiceName: "api"}, nil},
+			record.Istio{Reporter: "source", Source: cart, Service: "api.svc.example.com", ServiceName: "api"}},
 		{"of which a certificate proves the namespace",
 			map[string]string{"xds.listener_direction": "inbound", downstreamPeer: web, theirs: "spiffe://cluster.local/ns/other/sa/web"},
 			record.Istio{Reporter: "destination", Source: record.Workload{Name: "web-v1", Namespace: "other", CanonicalService: "web", CanonicalRevision: "v1",
-				App: "web-app", Version: "1", Principal: "spiffe://cluster.local/ns/other/sa/web"}, Destination: cart},
-			&record.Istio{Reporter: "destination", Source: webWorkload, Destination: cart}},
+				App: "web-app", Version: "1", Principal: "spiffe://cluster.local/ns/other/sa/web"}, Destination: cart}},
 		{"at a waypoint",
 			map[string]string{"xds.node.id": "waypoint~10.0.0.1~wp.shop~x", "xds.listener_direction": "inbound", downstreamPeer: web, endpoint: "cart-v2;shop;cart;v2;Kubernetes",
 				tunnelPeer: webID, services: cartService},
 			record.Istio{Reporter: "waypoint", Source: of(webWorkload, webID), Destination: record.Workload{Name: "cart-v2", Namespace: "shop", CanonicalService: "cart", CanonicalRevision: "v2"},
-				Service: "cart.shop.svc.cluster.local", ServiceName: "cart", ServiceNamespace: "shop"},
-			&record.Istio{Reporter: "waypoint", Source: webWorkload}},
+				Service: "cart.shop.svc.cluster.local", ServiceName: "cart", ServiceNamespace: "shop"}},
 		{"which are cut",
 			map[string]string{"xds.listener_direction": "inbound", downstreamPeer: web[:len(web)/2], services: cartService[:20]},
-			record.Istio{Reporter: "destination", Source: record.Workload{}, Destination: cart}, nil},
+			record.Istio{Reporter: "destination", Source: record.Workload{}, Destination: cart}},
 	} {
 		for _, text := range []string{everything, `{"sink":{"cluster":"logs"},"sampling":{"rate":1},` + rest,
 			`{"istio":true,"sink":{"cluster":"logs"},"metrics":{"labels":["` + strings.Join(record.IstioLabels, `","`) + `"]},` + rest} {
@@ -132,14 +125,32 @@ func TestTheTwoEndsOfAnExchange(t *testing.T) {
 					assert.Equal(t, want, got, "all else is as ever")
 				}
 				host.WithoutCEL = true
-				got := capture(New(host, parse(t, text), admits(true)), passed)
-				if c.plain == nil {
-					c.plain = &c.want
-				}
-				if c.name != "which are cut" {
-					assert.Equal(t, *c.plain, *got.Istio, "without CEL")
+				without := capture(New(host, parse(t, text), admits(true)), passed).Istio
+				assert.Equal(t, c.want.Reporter, without.Reporter, "without CEL")
+				if c.want.Reporter != waypoint {
+					own := map[string]record.Workload{source: without.Source, destination: without.Destination}
+					assert.Equal(t, cart, own[c.want.Reporter], "without CEL")
 				}
 			})
+		}
+	}
+}
+
+// Istio gives the same configuration to a sidecar's listeners for what comes in and for what goes out, and Envoy one context to both.
+func TestWhatComesInAndWhatGoesOutMayPassTheSameContext(t *testing.T) {
+	in := map[string]string{"xds.listener_direction": "inbound", downstreamPeer: web, theirs: webID, ours: cartID, "xds.cluster_name": "inbound|8080||"}
+	out := map[string]string{"xds.listener_direction": "outbound", upstreamPeer: web, upstreams: webID, toUpstream: cartID, "xds.cluster_name": "outbound|80||web.front.svc.cluster.local"}
+	for _, rate := range []string{"1", "0"} { // all in one list, or those of records in another
+		for _, labels := range []string{"route", "source_workload", "reporter"} {
+			host := meshHost(nil)
+			k := New(host, parse(t, `{"sink":{"cluster":"logs"},"sampling":{"rate":`+rate+`},"metrics":{"labels":["`+labels+`"]}}`), admits(true))
+			for range 2 {
+				host.Attributes = meshHost(in).Attributes
+				assert.Equal(t, record.Istio{Reporter: "destination", Source: of(webWorkload, webID), Destination: of(cart, cartID)}, *capture(k, passed).Istio)
+				host.Attributes = meshHost(out).Attributes
+				assert.Equal(t, record.Istio{Reporter: "source", Source: of(cart, cartID), Destination: of(webWorkload, webID),
+					Service: "web.front.svc.cluster.local", ServiceName: "web", ServiceNamespace: "front"}, *capture(k, passed).Istio)
+			}
 		}
 	}
 }
@@ -189,11 +200,12 @@ func TestIstiosContextIsAskedForOnlyWhereItIs(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			c.host.Calls = map[string]int{}
 			k := New(c.host, parse(t, c.config), admits(true))
-			k.Decide(&Passed{}) // the first tells at which end of its exchanges the proxy is
 			clear(c.host.Calls)
 			r := k.Decide(&Passed{})
 			assert.Equal(t, map[string]int{"Evaluate": 1}, c.host.Calls, "an exchange that is not kept costs one call")
-			assert.Equal(t, c.label, r.Istio.Label("source_workload"))
+			if strings.Contains(c.config, label) { // else nobody asks
+				assert.Equal(t, c.label, r.Istio.Label("source_workload"))
+			}
 			if !k.records {
 				return
 			}

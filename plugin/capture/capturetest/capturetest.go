@@ -101,6 +101,16 @@ func (h *Host) term(term string) ([]byte, bool) {
 		value, _ := get(h.maps(message), name)
 		return []byte(value), true
 	}
+	if branches, ok := strings.CutPrefix(term, "((has(xds.listener_direction)&&xds.listener_direction==1)?("); ok {
+		in, out, _ := strings.Cut(strings.TrimSuffix(branches, "))"), "):(")
+		if string(h.Attributes["xds.listener_direction"]) == string(Int(1)) {
+			return h.term(in)
+		}
+		return h.term(out)
+	}
+	if term == "''" {
+		return nil, true
+	}
 	if condition, ok := strings.CutPrefix(term, "("); ok {
 		_, name, _ := strings.Cut(condition, "?")
 		name, ok := strings.CutSuffix(name, ":'')")
