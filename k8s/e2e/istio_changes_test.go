@@ -72,6 +72,8 @@ func TestLiveChangesUnderLoadLoseNothing(t *testing.T) {
 			}
 			b := settle(t, proxy.Envoy, control.store, reports...)
 			b.eachOnce(t)
+			// What was under way as a VM went has no answer. Before a VM that was held up waited (plugin/collector.go), it was one in fifteen.
+			assert.LessOrEqual(t, b.Unconfirmed, b.sent/30, "unconfirmed")
 			assert.Equal(t, exchanges(reports), b.stats.Exchanges(), "by route and code")
 		})
 	}

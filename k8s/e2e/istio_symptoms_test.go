@@ -41,6 +41,9 @@ func TestARefusedConfigurationStopsNoTraffic(t *testing.T) {
 		proxy := control.openProxy(t, gateway(t))
 		proxy.logs(t, time.Minute, words+`[^\n]*\n[^\n]*traffic passes unseen`)
 		proxy.answers(t, http.StatusOK)
+		stats, err := proxy.Envoy.Stats(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, stats.Exchanges(), "nothing is measured")
 		good.generation = 3
 		control.install(t, good)
 		proxy.runs(t, time.Minute, "x-3")
