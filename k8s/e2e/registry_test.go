@@ -4,41 +4,27 @@ package e2e
 
 import (
 	"bytes"
-	"crypto/tls"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 
-	"github.com/distribution/distribution/v3/configuration"
-	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/crypto/bcrypt"
 
 	"github.com/routelens/routelens/envoy/lab"
-	"github.com/routelens/routelens/publish/e2e/cncf"
+	"github.com/routelens/routelens/publish/e2e/cncf/cncftest"
 )
 
-func TestMain(m *testing.M) {
-	logrus.SetOutput(io.Discard) // the registry's log
-	log.SetOutput(io.Discard)
-	for _, name := range []string{"SOURCE_DATE_EPOCH", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {
-		os.Unsetenv(name)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { cncftest.Main(m) }
 
-const user, password = "ada", "correct-horse"
+const user, password = cncftest.User, cncftest.Password
 
 // registry is CNCF's Distribution on a loopback port.
 type registry struct {
@@ -51,7 +37,7 @@ type registry struct {
 
 // openRegistry speaks plain HTTP and asks nobody who they are.
 func openRegistry(t testing.TB) registry {
-	distribution, asked := distribution(t, nil), new(atomic.Int64)
+	distribution, asked := cncftest.Registry(t, ""), new(atomic.Int64)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
 		distribution.ServeHTTP(w, r)
@@ -66,25 +52,8 @@ func openGuardedRegistry(t testing.TB) registry {
 }
 
 func openRegistryOfRealm(t testing.TB, realm string) registry {
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
-	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "htpasswd")
-	require.NoError(t, os.WriteFile(file, []byte(user+":"+string(hash)+"\n"), 0o600))
-	auth := configuration.Auth{"htpasswd": configuration.Parameters{"realm": realm, "path": file}}
-	server := httptest.NewUnstartedServer(distribution(t, auth))
-	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	caFile := filepath.Join(t.TempDir(), "ca.pem")
-	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	require.NoError(t, os.WriteFile(caFile, block, 0o600))
-	return registry{host: strings.TrimPrefix(server.URL, "https://"), caFile: caFile, guarded: true}
-}
-
-func distribution(t testing.TB, auth configuration.Auth) http.Handler {
-	app := cncf.Registry(t.TempDir(), auth)
-	t.Cleanup(func() { app.Shutdown() })
-	return app
+	host, caFile := cncftest.ServeTLS(t, cncftest.Registry(t, realm))
+	return registry{host: host, caFile: caFile, guarded: true}
 }
 
 // push is what a user does: publish. It gives the reference with the digest.

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/routelens/routelens/publish/e2e/cncf/cncftest"
 	"github.com/routelens/routelens/publish/internal/artifact"
 	"github.com/routelens/routelens/publish/internal/registry/registrytest"
 )
@@ -38,12 +39,12 @@ type way struct {
 }
 
 func ways(t testing.TB) []way {
-	secured, ca := serveTLS(t, distribution(t, false))
-	guardedTLS, guardedCA := serveTLS(t, guarded(t, realm))
+	secured, ca := cncftest.ServeTLS(t, distribution(t, false))
+	guardedTLS, guardedCA := cncftest.ServeTLS(t, cncftest.Registry(t, realm))
 	return []way{
 		{"plain", serve(t, distribution(t, false)), "", false},
 		{"TLS", secured, ca, false},
-		{"plain with a password", serve(t, guarded(t, realm)), "", true},
+		{"plain with a password", serve(t, cncftest.Registry(t, realm)), "", true},
 		{"TLS with a password", guardedTLS, guardedCA, true},
 	}
 }
@@ -360,7 +361,7 @@ func tarred(t testing.TB, data []byte) []byte {
 func TestWhatIstioAndEnvoyGatewayWantBesides(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	file, data := plugin(t, 1000)
-	named, ca := serveTLS(t, guarded(t, "registry"))
+	named, ca := cncftest.ServeTLS(t, cncftest.Registry(t, "registry"))
 	w := way{"a realm that is no URL", named, ca, true}
 	ref := w.publish(t, "push", file, w.host+"/team/p:1")
 	_, err := consumers["Istio"](t, w, ref)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/routelens/routelens/publish/e2e/cncf/cncftest"
 )
 
 // side is a way to reach the registry, with the flags that it takes.
@@ -26,8 +28,8 @@ type side struct {
 func sides(t testing.TB) []side {
 	login := []string{"--username", user, "--password-stdin"}
 	plain := serve(t, distribution(t, false))
-	secured, ca := serveTLS(t, distribution(t, false))
-	guarded, guardedCA := serveTLS(t, distribution(t, true))
+	secured, ca := cncftest.ServeTLS(t, distribution(t, false))
+	guarded, guardedCA := cncftest.ServeTLS(t, distribution(t, true))
 	guardedPlain := serve(t, distribution(t, true))
 	return []side{
 		{"plain", plain, []string{"--plain-http"}, ""},
