@@ -37,7 +37,7 @@ type plugin struct {
 
 func (p *plugin) Start(configuration []byte) error {
 	now := time.Now()
-	if version, _ := p.host.Property([]string{"xds", "node", "metadata", "ISTIO_VERSION"}); len(version) > 0 {
+	if capture.InIstio(p.host) {
 		p.presence = &presence{data: p.host, key: nameKey + p.name()}
 	}
 	c, err := config.Parse(configuration)

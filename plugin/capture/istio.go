@@ -21,7 +21,7 @@ type istio struct {
 // newIstio answers nil where the proxy is not Istio's, or nobody asks for it.
 func newIstio(host Source, c *config.Config) *istio {
 	asked := slices.ContainsFunc(record.IstioLabels, func(label string) bool { return labelled(c, label) })
-	if !asked && !(c.Istio && c.Sink.Enabled()) || ofNode(host, "metadata", "ISTIO_VERSION") == "" {
+	if !asked && !(c.Istio && c.Sink.Enabled()) || !InIstio(host) {
 		return nil
 	}
 	if strings.HasPrefix(ofNode(host, "id"), "waypoint~") {
@@ -41,6 +41,9 @@ const (
 	destination = "destination"
 	waypoint    = "waypoint"
 )
+
+// InIstio tells whether the proxy is Istio's: its agent always writes the version.
+func InIstio(host Source) bool { return ofNode(host, "metadata", "ISTIO_VERSION") != "" }
 
 // ofNode is a text of the node in the proxy's bootstrap.
 func ofNode(host Source, path ...string) string {
