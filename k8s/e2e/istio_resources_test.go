@@ -40,6 +40,13 @@ func newMesh(t testing.TB, shop *lab.Shop) mesh {
 // meshResources are written by hand as far as they are not the overlays'. Ports of listeners are bound on loopback, where a pod would have
 // its traffic redirected to them.
 var meshResources = template.Must(template.New("mesh").Funcs(template.FuncMap{"port": port, "split": strings.Fields}).Parse(`
+{{- define "routes"}}
+{{- range .}}
+  - name: {{.Name}}
+    match: [{uri: {prefix: {{.Prefix}}}}]
+    route: [{destination: {host: {{.Cluster}}.shop.svc.cluster.local, port: {number: 80}}}]
+{{- end}}
+{{- end}}
 apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {name: entry, namespace: istio-system}
@@ -69,11 +76,7 @@ spec:
   hosts: ["*"]
   gateways: [istio-system/entry]
   http:
-{{- range .Routes}}
-  - name: {{.Name}}
-    match: [{uri: {prefix: {{.Prefix}}}}]
-    route: [{destination: {host: {{.Cluster}}.shop.svc.cluster.local, port: {number: 80}}}]
-{{- end}}
+{{- template "routes" .Routes}}
 ---
 # What leaves a sidecar, by the address that its callers use.
 apiVersion: networking.istio.io/v1
@@ -93,11 +96,7 @@ metadata: {name: outbound, namespace: shop}
 spec:
   hosts: [outbound.shop.svc.cluster.local]
   http:
-{{- range .Routes}}
-  - name: {{.Name}}
-    match: [{uri: {prefix: {{.Prefix}}}}]
-    route: [{destination: {host: {{.Cluster}}.shop.svc.cluster.local, port: {number: 80}}}]
-{{- end}}
+{{- template "routes" .Routes}}
 ---
 apiVersion: networking.istio.io/v1
 kind: Sidecar
